@@ -1,0 +1,62 @@
+/**
+ * Every failure a caller may handle, with the numbers needed to act on it. A tidy test keeps this
+ * union and docs/errors.md equal. Each code says when, whether state changed, what to do.
+ */
+export type Failure =
+  /** The thing was closed before or during the call. What was not acknowledged may be undone. */
+  | { readonly code: 'CLOSED'; readonly what: string }
+  /** A sync or close failed: the store answers nothing more until restart. Outcome unknown. */
+  | { readonly code: 'DISK_FAILED'; readonly path: string; readonly operation: string }
+  /** No space left. State unchanged; retry once space was freed. */
+  | { readonly code: 'DISK_FULL'; readonly path: string; readonly neededBytes: number }
+  /** The medium refused this one operation. State unchanged; treat what was asked for as lost. */
+  | { readonly code: 'DISK_IO'; readonly path: string; readonly operation: string }
+  /** The path is already taken. State unchanged. */
+  | { readonly code: 'FILE_EXISTS'; readonly path: string }
+  /** There is no such file or directory. State unchanged. */
+  | { readonly code: 'FILE_NOT_FOUND'; readonly path: string }
+  /** The operating system forbids it. State unchanged; fix owner or mode. */
+  | { readonly code: 'FILE_FORBIDDEN'; readonly path: string; readonly operation: string }
+  /** The log of this group has lost records it once acknowledged. Refetch them from a replica. */
+  | { readonly code: 'LOG_DAMAGED'; readonly group: number; readonly index: number }
+  /** Bytes from outside are not what they claim to be. State unchanged; never retry. */
+  | { readonly code: 'MALFORMED'; readonly what: string; readonly offset: number }
+  /** A bounded queue is full. State unchanged; retry after a while. */
+  | { readonly code: 'BUSY'; readonly what: string; readonly limit: number }
+  /** The input is larger than its named bound. State unchanged; never retry. */
+  | {
+      readonly code: 'TOO_LARGE'
+      readonly what: string
+      readonly size: number
+      readonly limit: number
+    }
+  /** No connection to the peer, or it was lost before the answer. Outcome unknown. */
+  | { readonly code: 'PEER_UNREACHABLE'; readonly peer: string }
+  /** The peer does not serve this protocol. State unchanged. */
+  | { readonly code: 'PROTOCOL_UNKNOWN'; readonly peer: string; readonly protocol: string }
+  /** The peer answered with a failure of its own that has no code. Outcome unknown. */
+  | { readonly code: 'PEER_FAILED'; readonly peer: string; readonly reason: string }
+  /** No answer within the deadline. Outcome unknown. */
+  | { readonly code: 'TIMEOUT'; readonly what: string; readonly afterMs: number }
+
+/**
+ * The one class of expected failures. Match `code`, never `instanceof`: two copies of this package
+ * may live in one process.
+ */
+export class HoldfastError extends Error {
+  override readonly name = 'HoldfastError'
+  readonly code: Failure['code']
+  readonly details: Failure
+
+  constructor(message: string, details: Failure, options?: ErrorOptions) {
+    super(message, options)
+    this.code = details.code
+    this.details = details
+  }
+}
+
+/** The code of an expected failure; undefined for a bug or a foreign error. */
+export function codeOf(error: unknown): Failure['code'] | undefined {
+  if (!(error instanceof Error) || error.name !== 'HoldfastError') return undefined
+  return (error as HoldfastError).code
+}

@@ -1,0 +1,18 @@
+#!/usr/bin/env node
+/**
+ * Checks the version of Node before anything else is loaded: the rest of the program would fail on
+ * an old one with a message that helps nobody.
+ */
+const OLDEST_NODE = 22
+
+const [major = 0] = process.versions.node.split('.').map(Number)
+if (major < OLDEST_NODE) {
+  console.error(
+    `holdfast needs Node ${OLDEST_NODE} or newer, this is ${process.versions.node}: ` +
+      'install it, or run `npx -y -p node@24 -p holdfast holdfast`',
+  )
+  process.exitCode = 1
+} else {
+  const { run } = await import('./command.ts')
+  process.exitCode = await run(process.argv.slice(2))
+}

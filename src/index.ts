@@ -1,0 +1,1 @@
+export { HoldfastError, type Failure } from './base/errors.ts'
