@@ -4,7 +4,7 @@
  * may expect are `HoldfastError`s instead.
  */
 export function assert(condition: unknown, message: string): asserts condition {
-  if (condition !== true && !condition) throw new AssertionError(message)
+  if (!condition) throw new AssertionError(message)
 }
 
 /** A broken invariant: a bug in Holdfast, never something to catch and go on from. */
