@@ -4,16 +4,34 @@ import { equals } from 'uint8arrays/equals'
 import { fromString } from 'uint8arrays/from-string'
 import { toString } from 'uint8arrays/to-string'
 
+import { HoldfastError } from './errors.ts'
+
+/**
+ * `compare` orders byte by byte, a prefix first. What `concat` and `fromUtf8` return may share its
+ * `buffer` with other arrays: never transfer it.
+ */
 export { compare, concat, equals }
 
-/** UTF-8 bytes of a string. */
+/** UTF-8 bytes of a string; a lone surrogate becomes U+FFFD. */
 export const fromUtf8 = (text: string): Uint8Array => fromString(text, 'utf8')
 
 /** The string in UTF-8 bytes; ill-formed sequences become U+FFFD. */
 export const toUtf8 = (bytes: Uint8Array): string => toString(bytes, 'utf8')
 
-/** Bytes of a lower-case hexadecimal string of even length. */
-export const fromHex = (text: string): Uint8Array => fromString(text, 'base16')
+/**
+ * Bytes of a lower-case hexadecimal string.
+ * @throws {HoldfastError} `MALFORMED` for anything else: each array has one spelling.
+ */
+export function fromHex(text: string): Uint8Array {
+  const foreign = text.search(/[^0-9a-f]/)
+  if (foreign < 0 && text.length % 2 === 0) return fromString(text, 'base16')
+  const offset = foreign < 0 ? text.length : foreign
+  throw new HoldfastError(`Cannot decode hex: at offset ${offset}`, {
+    code: 'MALFORMED',
+    what: 'hex',
+    offset,
+  })
+}
 
 /** Lower-case hexadecimal. */
 export const toHex = (bytes: Uint8Array): string => toString(bytes, 'base16')
