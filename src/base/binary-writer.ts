@@ -1,4 +1,4 @@
-import { assert } from './assert.ts'
+import { assert, AssertionError } from './assert.ts'
 import { fromUtf8 } from './bytes.ts'
 import { HoldfastError } from './errors.ts'
 
@@ -6,8 +6,11 @@ const FIRST_CAPACITY = 256
 
 /**
  * Appends numbers and bytes to a buffer that grows up to `limitBytes` and never beyond. Integers
- * are little-endian and at most 2^53 - 1; a varint is LEB128. A write past the limit throws
- * `TOO_LARGE` and leaves what was written before as it was.
+ * are natural numbers, little-endian, at most 2^53 - 1; a varint is LEB128. A write past the limit
+ * throws `TOO_LARGE` and leaves what was written before as it was; a value that its field cannot
+ * hold is a bug.
+ *
+ * Invariant: every byte past `size` is zero, for what was claimed is always written in full.
  */
 export class BinaryWriter {
   readonly #limitBytes: number
@@ -27,20 +30,23 @@ export class BinaryWriter {
   }
 
   u8(value: number): void {
+    assertNatural('u8', value, 0xff)
     const offset = this.#claim(1)
     this.#bytes[offset] = value
   }
 
   u32(value: number): void {
+    assertNatural('u32', value, 0xffff_ffff)
     const offset = this.#claim(4)
     this.#view.setUint32(offset, value, true)
   }
 
   u64(value: number): void {
-    assert(Number.isSafeInteger(value) && value >= 0, `u64 takes a natural number, not ${value}`)
+    assertNatural('u64', value, Number.MAX_SAFE_INTEGER)
     const offset = this.#claim(8)
-    this.#view.setUint32(offset, value % 2 ** 32, true)
-    this.#view.setUint32(offset + 4, Math.floor(value / 2 ** 32), true)
+    // setUint32 takes the low 32 bits of any number.
+    this.#view.setUint32(offset, value, true)
+    this.#view.setUint32(offset + 4, value / 2 ** 32, true)
   }
 
   f64(value: number): void {
@@ -49,14 +55,8 @@ export class BinaryWriter {
   }
 
   varint(value: number): void {
-    assert(Number.isSafeInteger(value) && value >= 0, `varint takes a natural number, not ${value}`)
-    let offset = this.#claim(varintSize(value))
-    let rest = value
-    while (rest >= 0x80) {
-      this.#bytes[offset++] = (rest % 0x80) | 0x80
-      rest = Math.floor(rest / 0x80)
-    }
-    this.#bytes[offset] = rest
+    assertNatural('varint', value, Number.MAX_SAFE_INTEGER)
+    this.#putVarint(this.#claim(varintSize(value)), value)
   }
 
   /** The bytes alone, without their length. */
@@ -67,30 +67,25 @@ export class BinaryWriter {
 
   /** The bytes behind their length as a varint. */
   bytes(bytes: Uint8Array): void {
-    const offset = this.#size
-    try {
-      this.varint(bytes.length)
-      this.fixed(bytes)
-    } catch (error) {
-      this.#size = offset
-      throw error
-    }
+    const offset = this.#claim(varintSize(bytes.length) + bytes.length)
+    this.#bytes.set(bytes, this.#putVarint(offset, bytes.length))
   }
 
-  /** UTF-8 behind its length in bytes. */
+  /** UTF-8 behind its length in bytes. A lone surrogate has no UTF-8, so the text has none. */
   string(text: string): void {
+    assert(text.isWellFormed(), 'string takes well-formed text')
     this.bytes(fromUtf8(text))
   }
 
-  /** Sets aside `size` zero bytes and returns where they start, to be filled through `patch`. */
+  /** Sets aside `size` zero bytes and returns where they start, to be filled by `patchU32`. */
   reserve(size: number): number {
-    const offset = this.#claim(size)
-    this.#bytes.fill(0, offset, offset + size)
-    return offset
+    assertNatural('reserve', size, Number.MAX_SAFE_INTEGER)
+    return this.#claim(size)
   }
 
-  /** Overwrites a u32 written earlier. */
+  /** Overwrites a u32 written or reserved earlier. */
   patchU32(offset: number, value: number): void {
+    assertNatural('u32', value, 0xffff_ffff)
     assert(offset >= 0 && offset + 4 <= this.#size, 'patch lies within what was written')
     this.#view.setUint32(offset, value, true)
   }
@@ -100,17 +95,23 @@ export class BinaryWriter {
     return this.#bytes.subarray(0, this.#size)
   }
 
+  /** Returns where the varint ends. */
+  #putVarint(start: number, value: number): number {
+    let offset = start
+    let rest = value
+    // Shifts work on 32 bits, so the few larger numbers are first divided down to that.
+    for (; rest >= 2 ** 32; rest = Math.floor(rest / 0x80)) {
+      this.#bytes[offset++] = (rest & 0x7f) | 0x80
+    }
+    for (; rest >= 0x80; rest >>>= 7) this.#bytes[offset++] = (rest & 0x7f) | 0x80
+    this.#bytes[offset++] = rest
+    return offset
+  }
+
   #claim(size: number): number {
     const offset = this.#size
     const end = offset + size
-    if (end > this.#limitBytes) {
-      throw new HoldfastError(`Cannot encode: ${end} bytes, limit ${this.#limitBytes}`, {
-        code: 'TOO_LARGE',
-        what: 'encoding',
-        size: end,
-        limit: this.#limitBytes,
-      })
-    }
+    if (end > this.#limitBytes) throw tooLarge(end, this.#limitBytes)
     if (end > this.#bytes.length) this.#grow(end)
     this.#size = end
     return offset
@@ -128,6 +129,20 @@ export class BinaryWriter {
 /** How many bytes `value` takes as a varint: 1 to 8. */
 export function varintSize(value: number): number {
   let size = 1
-  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) size++
+  for (let limit = 0x80; value >= limit; limit *= 0x80) size++
   return size
 }
+
+/** Runs for every field: the message is built only when it is needed. */
+function assertNatural(field: string, value: number, most: number): void {
+  if (Number.isInteger(value) && value >= 0 && value <= most) return
+  throw new AssertionError(`${field} takes a natural number up to ${most}, not ${value}`)
+}
+
+const tooLarge = (size: number, limit: number): HoldfastError =>
+  new HoldfastError(`Cannot encode: ${size} bytes, limit ${limit}`, {
+    code: 'TOO_LARGE',
+    what: 'encoding',
+    size,
+    limit,
+  })
