@@ -1,8 +1,9 @@
+import { assert } from './assert.ts'
 import type { Random } from './environment.ts'
 
 /**
  * xoshiro128** seeded through splitmix32: fast, small, the same on every machine. Not for secrets:
- * keys and nonces come from the operating system.
+ * keys and nonces come from the operating system. There are 2^32 different streams.
  *
  * `fork(label)` depends on the seed and the label alone, never on how much was drawn before, so
  * that a new draw in one component shifts no other.
@@ -14,11 +15,13 @@ export class Prng implements Random {
   #c: number
   #d: number
 
-  /** @param seed any number; its low and high 32 bits both count. */
+  /** @param seed any safe integer; those from 0 to 2^32 - 1 give different streams. */
   constructor(seed: number) {
+    assert(Number.isSafeInteger(seed), 'a seed is a safe integer')
     const low = seed >>> 0
     const high = Math.floor(seed / 2 ** 32) >>> 0
     this.#seed = mix(low ^ mix(high + 0x9e3779b9))
+    // Four outputs of a bijection over different states: at most one is zero, as xoshiro demands.
     const next = splitmix(this.#seed)
     this.#a = next()
     this.#b = next()
@@ -43,6 +46,7 @@ export class Prng implements Random {
   }
 
   below(limit: number): number {
+    if (!(limit > 0)) throw new RangeError(`below takes a positive limit, not ${limit}`)
     return Math.floor(this.float() * limit)
   }
 
@@ -86,7 +90,7 @@ export class Prng implements Random {
     for (let index = 0; index < label.length; index++) {
       hash = Math.imul(hash ^ label.charCodeAt(index), 0x01000193)
     }
-    return new Prng(mix(hash) * 2 ** 21 + (mix(hash ^ 0x5bd1e995) >>> 11))
+    return new Prng(mix(hash))
   }
 }
 
