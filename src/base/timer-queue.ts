@@ -34,7 +34,7 @@ export class TimerQueue<Value> {
   }
 
   push(atMs: number, value: Value): Due<Value> {
-    assert(this.#heap.length < this.#limit, `timer queue holds at most ${this.#limit} entries`)
+    assert(this.#heap.length < this.#limit, 'timer queue is within its limit')
     assert(!Number.isNaN(atMs), 'a timer has a time')
     const due = { atMs, order: this.#nextOrder++, value, position: this.#heap.length }
     this.#heap.push(due)
