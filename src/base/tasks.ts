@@ -1,13 +1,14 @@
+import { AssertionError } from './assert.ts'
 import { HoldfastError } from './errors.ts'
 
-/** A background loop that threw although nobody had asked it to stop. */
+/** A background loop that threw although nobody had asked it to stop, or a bug in one. */
 export interface TaskFailure {
   readonly task: string
   readonly error: unknown
 }
 
 export interface TasksOptions {
-  /** Told of every failure, once each. What it throws reaches nobody, so it must not. */
+  /** Told of every failure, once each. Must not throw. */
   readonly onFailure: (failure: TaskFailure) => void
   /** How many tasks may run at once. @default 1024 */
   readonly limit?: number
@@ -16,7 +17,8 @@ export interface TasksOptions {
 /**
  * Owner of background loops: each has a name and an `AbortSignal`, each failure is seen, and `stop`
  * returns only when all have ended. A task that returns by itself is simply done; what a task
- * throws after it was told to stop is the echo of the abort and not a failure.
+ * throws after it was told to stop is the echo of the abort and not a failure, unless it is a
+ * broken invariant.
  */
 export class Tasks {
   readonly #onFailure: (failure: TaskFailure) => void
@@ -62,11 +64,12 @@ export class Tasks {
     void task.then(() => this.#running.delete(task))
   }
 
-  /** Tells every task to stop and waits for the last of them. Safe to call twice. */
+  /**
+   * Tells every task to stop and waits for the last of them, so a task must not wait for it. Safe
+   * to call twice; the first reason counts.
+   */
   async stop(reason: string = 'stopped'): Promise<void> {
-    if (!this.signal.aborted) {
-      this.#controller.abort(new HoldfastError(reason, { code: 'CLOSED', what: 'tasks' }))
-    }
+    this.#controller.abort(new HoldfastError(reason, { code: 'CLOSED', what: 'tasks' }))
     while (this.#running.size > 0) await Promise.all(this.#running.keys())
   }
 
@@ -74,7 +77,9 @@ export class Tasks {
     try {
       await run(this.signal)
     } catch (error) {
-      if (!this.signal.aborted) this.#onFailure({ task: name, error })
+      if (!this.signal.aborted || error instanceof AssertionError) {
+        this.#onFailure({ task: name, error })
+      }
     }
   }
 }
