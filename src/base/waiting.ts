@@ -21,17 +21,18 @@ export function sleep(timers: Timers, ms: number, signal?: AbortSignal): Promise
 }
 
 /**
- * Runs `work` with a signal that aborts after `ms` with `TIMEOUT`, or when `signal` does. Settles
- * at that moment at the latest, even if `work` ignores its signal.
+ * Runs `work` with a signal that aborts after `ms` with `TIMEOUT`, or when `signal` does. At that
+ * moment it rejects with the signal's reason, whatever `work` makes of it; under a signal that has
+ * aborted already `work` does not even start. Leaves no timer and no listener behind.
  */
 export async function withDeadline<Result>(
   timers: Timers,
   { ms, what, signal }: { ms: number; what: string; signal?: AbortSignal | undefined },
   work: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
+  signal?.throwIfAborted()
   const controller = new AbortController()
   const abort = (): void => controller.abort(signal?.reason)
-  if (signal?.aborted === true) abort()
   signal?.addEventListener('abort', abort, { once: true })
   const timer = timers.after(ms, () =>
     controller.abort(
@@ -43,17 +44,18 @@ export async function withDeadline<Result>(
     ),
   )
   try {
-    return await Promise.race([work(controller.signal), aborted(controller.signal)])
+    // Listens before `work` can, so that its own echo of the abort comes second.
+    const cut = aborted(controller.signal)
+    return await Promise.race([cut, work(controller.signal)])
   } finally {
     timer.cancel()
     signal?.removeEventListener('abort', abort)
   }
 }
 
-/** Rejects with the signal's reason when it aborts; never resolves. */
+/** Rejects with the reason of a signal that has yet to abort; never resolves. */
 function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason)
-    else signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
   })
 }
