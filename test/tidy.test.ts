@@ -8,6 +8,7 @@ import {
   impureCores,
   importsOutward,
   leftovers,
+  missingFromLock,
   type SourceFile,
   sourcesOf,
   undocumentedErrors,
@@ -33,6 +34,13 @@ test('docs/errors.md explains exactly the failures there are', () => {
   const page = readFileSync(join(root, 'docs/errors.md'), 'utf8')
   assert.deepEqual(undocumentedErrors(source, page), [])
   assert.equal(undocumentedErrors(source.replace("'DISK_FULL'", "'PLANTED'"), page).length, 2)
+})
+
+test('package-lock.json serves every platform', () => {
+  const lockFile = readFileSync(join(root, 'package-lock.json'), 'utf8')
+  assert.deepEqual(missingFromLock(lockFile), [])
+  const poorer = lockFile.replace('"node_modules/@oxlint/binding-darwin-arm64"', '"node_modules/x"')
+  assert.equal(missingFromLock(poorer).length, 1)
 })
 
 const outward = [

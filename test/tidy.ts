@@ -81,6 +81,23 @@ export function undocumentedErrors(errorsSource: string, errorsPage: string): st
   ]
 }
 
+interface LockFile {
+  readonly packages: Record<string, { readonly optionalDependencies?: Record<string, string> }>
+}
+
+/**
+ * package-lock.json names the packages of every platform. One written where a registry does not
+ * have them all leaves some out, and `npm ci` then refuses it everywhere.
+ */
+export function missingFromLock(lockFile: string): string[] {
+  const { packages } = JSON.parse(lockFile) as LockFile
+  return Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
+    Object.keys(optionalDependencies)
+      .filter(name => packages[`node_modules/${name}`] === undefined)
+      .map(name => `package-lock.json lacks ${name}, which ${path} may need`),
+  )
+}
+
 /** Comments may say "process" and "async"; only code is checked. */
 const withoutComments = (text: string): string =>
   text.replace(/\/\*[\s\S]*?\*\/|(?<!\S)\/\/.*$/gm, '')
