@@ -33,14 +33,14 @@ const hasNode = () =>
   ['bin/node', 'bin/node.exe'].some(path => existsSync(join(root, 'node_modules/node', path)))
 
 function npm(...args) {
-  const [command, prefix] = process.env.npm_execpath
-    ? [process.execPath, [process.env.npm_execpath]]
-    : [process.platform === 'win32' ? 'npm.cmd' : 'npm', []]
-  console.error(`holdfast: npm ${args.join(' ')} (once)`)
-  const { status, error } = spawnSync(command, [...prefix, ...args], {
-    cwd: root,
-    stdio: 'inherit',
-  })
+  const commandLine = `npm ${args.join(' ')}`
+  console.error(`holdfast: ${commandLine} (once)`)
+  // Under npm its own path is known; by hand, on Windows, `npm` is a script for the shell.
+  const options = { cwd: root, stdio: 'inherit' }
+  const running = process.env.npm_execpath
+  const { status, error } = running
+    ? spawnSync(process.execPath, [running, ...args], options)
+    : spawnSync(commandLine, { ...options, shell: true })
   if (error !== undefined) console.error(`holdfast: cannot run npm: ${error.message}`)
   if (status !== 0) process.exit(status ?? 1)
 }
