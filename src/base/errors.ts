@@ -3,8 +3,12 @@
  * union and docs/errors.md equal. Each code says when, whether state changed, what to do.
  */
 export type Failure =
+  /** A cell cannot be coded: it is no multiple of 64 bytes, or unlike the others. State unchanged. */
+  | { readonly code: 'CELL_SIZE'; readonly sizeBytes: number; readonly neededBytes: number }
   /** The thing was closed before or during the call. What was not acknowledged may be undone. */
   | { readonly code: 'CLOSED'; readonly what: string }
+  /** What was read is not what its name was made of. State unchanged; ask another peer, repair. */
+  | { readonly code: 'CORRUPT'; readonly what: string }
   /** A sync or close failed: the store answers nothing more until restart. Outcome unknown. */
   | { readonly code: 'DISK_FAILED'; readonly path: string; readonly operation: string }
   /** No space left. State unchanged; retry once space was freed. */
@@ -17,12 +21,18 @@ export type Failure =
   | { readonly code: 'FILE_NOT_FOUND'; readonly path: string }
   /** The operating system forbids it. State unchanged; fix owner or mode. */
   | { readonly code: 'FILE_FORBIDDEN'; readonly path: string; readonly operation: string }
+  /** The id names a hash that this version does not know. State unchanged; update this peer. */
+  | { readonly code: 'HASH_UNKNOWN'; readonly tag: number }
+  /** No such code exists: k ≥ 1, m ≥ 0, k + m ≤ 256. State unchanged; never retry. */
+  | { readonly code: 'INVALID_SCHEME'; readonly k: number; readonly m: number }
   /** The log of this group has lost records it once acknowledged. Refetch them from a replica. */
   | { readonly code: 'LOG_DAMAGED'; readonly group: number; readonly index: number }
   /** Bytes from outside are not what they claim to be. State unchanged; never retry. */
   | { readonly code: 'MALFORMED'; readonly what: string; readonly offset: number }
   /** A bounded queue is full. State unchanged; retry after a while. */
   | { readonly code: 'BUSY'; readonly what: string; readonly limit: number }
+  /** Fewer than `need` fragments were at hand. State unchanged; retry once more are reachable. */
+  | { readonly code: 'TOO_FEW_FRAGMENTS'; readonly have: number; readonly need: number }
   /** The input is larger than its named bound. State unchanged; never retry. */
   | {
       readonly code: 'TOO_LARGE'
