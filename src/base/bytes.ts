@@ -36,6 +36,15 @@ export function fromHex(text: string): Uint8Array {
 /** Lower-case hexadecimal. */
 export const toHex = (bytes: Uint8Array): string => toString(bytes, 'base16')
 
+/** Bytes of base64 with padding. */
+export const fromBase64 = (text: string): Uint8Array => fromString(text, 'base64pad')
+
+/** Bytes of lower-case base32 without padding. */
+export const fromBase32 = (text: string): Uint8Array => fromString(text, 'base32')
+
+/** Lower-case base32 without padding. */
+export const toBase32 = (bytes: Uint8Array): string => toString(bytes, 'base32')
+
 /** True if every byte is zero; an empty array is. */
 export function isZero(bytes: Uint8Array): boolean {
   for (let index = 0; index < bytes.length; index++) if (bytes[index] !== 0) return false
