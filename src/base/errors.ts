@@ -12,7 +12,7 @@ export type Failure =
   /** A sync or close failed: the store answers nothing more until restart. Outcome unknown. */
   | { readonly code: 'DISK_FAILED'; readonly path: string; readonly operation: string }
   /** No space left. State unchanged; retry once space was freed. */
-  | { readonly code: 'DISK_FULL'; readonly path: string; readonly neededBytes: number }
+  | { readonly code: 'DISK_FULL'; readonly path: string }
   /** The medium refused this one operation. State unchanged; treat what was asked for as lost. */
   | { readonly code: 'DISK_IO'; readonly path: string; readonly operation: string }
   /** The path is already taken. State unchanged. */
@@ -30,7 +30,7 @@ export type Failure =
   /** Bytes from outside are not what they claim to be. State unchanged; never retry. */
   | { readonly code: 'MALFORMED'; readonly what: string; readonly offset: number }
   /** A bounded queue is full. State unchanged; retry after a while. */
-  | { readonly code: 'BUSY'; readonly what: string; readonly limit: number }
+  | { readonly code: 'BUSY'; readonly what: string; readonly limit?: number }
   /** Fewer than `need` fragments were at hand. State unchanged; retry once more are reachable. */
   | { readonly code: 'TOO_FEW_FRAGMENTS'; readonly have: number; readonly need: number }
   /** The input is larger than its named bound. State unchanged; never retry. */
@@ -40,6 +40,8 @@ export type Failure =
       readonly size: number
       readonly limit: number
     }
+  /** The store on disk was made by another network, or by a version this one cannot read. */
+  | { readonly code: 'FOREIGN_STORE'; readonly path: string; readonly reason: string }
   /** No connection to the peer, or it was lost before the answer. Outcome unknown. */
   | { readonly code: 'PEER_UNREACHABLE'; readonly peer: string }
   /** The peer does not serve this protocol. State unchanged. */

@@ -1,0 +1,194 @@
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
+
+import type { DirectoryEntry, Disk, DiskFile } from '../base/environment.ts'
+import { type Failure, HoldfastError } from '../base/errors.ts'
+
+/** Calls that may be on their way to the thread at once. */
+const CALLS_MAX = 1024
+
+export interface DiskRequest {
+  readonly id: number
+  /** The method of the disk, or of its open file number `file`. */
+  readonly call: string
+  readonly file: number | undefined
+  readonly args: readonly unknown[]
+}
+
+export interface DiskAnswer {
+  readonly id: number
+  readonly value?: unknown
+  readonly failure?: { readonly message: string; readonly details: Failure | undefined }
+}
+
+export interface DiskThreadData {
+  readonly root: string
+  /** Incremented and notified after each request. */
+  readonly bell: Int32Array<SharedArrayBuffer>
+}
+
+interface Call {
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: Error) => void
+}
+
+/**
+ * A disk whose calls run one after another in a thread of their own: the write-ahead log's syncs
+ * neither block the event loop nor wait behind bulk writes in Node's thread pool. The rules are
+ * those of `CheckedDisk`, which runs over there. Bytes to write are moved, not copied.
+ */
+export class ThreadedDisk implements Disk {
+  readonly #worker: Worker
+  readonly #port: MessagePort
+  readonly #bell: Int32Array<SharedArrayBuffer>
+  readonly #calls = new Map<number, Call>()
+  #lastId = 0
+  #death: HoldfastError | undefined
+
+  constructor(root: string) {
+    const { port1, port2 } = new MessageChannel()
+    this.#port = port1
+    this.#bell = new Int32Array(new SharedArrayBuffer(4))
+    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+    this.#worker = new Worker(new URL(`./disk-worker.${extension}`, import.meta.url), {
+      workerData: { root, bell: this.#bell, port: port2 },
+      transferList: [port2],
+    })
+    this.#port.on('message', (answer: DiskAnswer) => this.#settle(answer))
+    this.#worker.on('error', error => this.#die(error))
+    this.#worker.on('exit', () => this.#die(undefined))
+    this.#port.unref()
+    this.#worker.unref()
+  }
+
+  async open(path: string, mode: 'read' | 'write' | 'create'): Promise<DiskFile> {
+    const file = (await this.call('open', undefined, [path, mode])) as number
+    return new ThreadedFile(this, path, file)
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await this.call('rename', undefined, [from, to])
+  }
+
+  async remove(path: string): Promise<void> {
+    await this.call('remove', undefined, [path])
+  }
+
+  async makeDirectory(path: string): Promise<void> {
+    await this.call('makeDirectory', undefined, [path])
+  }
+
+  async list(directory: string): Promise<DirectoryEntry[]> {
+    return (await this.call('list', undefined, [directory])) as DirectoryEntry[]
+  }
+
+  async syncDirectory(directory: string): Promise<void> {
+    await this.call('syncDirectory', undefined, [directory])
+  }
+
+  async replace(path: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    await this.call('replace', undefined, [path, bytes], [bytes.buffer])
+  }
+
+  async freeBytes(): Promise<number> {
+    return (await this.call('freeBytes', undefined, [])) as number
+  }
+
+  /** Ends the thread. Calls still on their way fail with `DISK_FAILED`. */
+  async close(): Promise<void> {
+    await this.#worker.terminate()
+  }
+
+  /** Has the thread carry out a method; `moved` buffers change hands. */
+  call(
+    call: string,
+    file: number | undefined,
+    args: readonly unknown[],
+    moved: readonly ArrayBuffer[] = [],
+  ): Promise<unknown> {
+    if (this.#death !== undefined) return Promise.reject(this.#death)
+    if (this.#calls.size >= CALLS_MAX) return Promise.reject(tooMany())
+    return new Promise((resolve, reject) => {
+      const id = ++this.#lastId
+      if (this.#calls.size === 0) this.#port.ref()
+      this.#calls.set(id, { resolve, reject })
+      this.#port.postMessage({ id, call, file, args } satisfies DiskRequest, moved)
+      Atomics.add(this.#bell, 0, 1)
+      Atomics.notify(this.#bell, 0)
+    })
+  }
+
+  #settle({ id, value, failure }: DiskAnswer): void {
+    const call = this.#calls.get(id)
+    if (call === undefined) return
+    this.#calls.delete(id)
+    if (this.#calls.size === 0) this.#port.unref()
+    if (failure === undefined) call.resolve(value)
+    else if (failure.details === undefined) call.reject(new RangeError(failure.message))
+    else call.reject(new HoldfastError(failure.message, failure.details))
+  }
+
+  #die(cause: unknown): void {
+    const details: Failure = { code: 'DISK_FAILED', path: '.', operation: 'thread' }
+    this.#death ??= new HoldfastError('Cannot reach the disk: its thread ended', details, { cause })
+    for (const { reject } of this.#calls.values()) reject(this.#death)
+    this.#calls.clear()
+    this.#port.close()
+  }
+}
+
+class ThreadedFile implements DiskFile {
+  readonly path: string
+  readonly #disk: ThreadedDisk
+  readonly #file: number
+
+  constructor(disk: ThreadedDisk, path: string, file: number) {
+    this.#disk = disk
+    this.path = path
+    this.#file = file
+  }
+
+  async read(position: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    return (await this.#call('read', [position, length])) as Uint8Array<ArrayBuffer>
+  }
+
+  async write(position: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    await this.#call('write', [position, bytes], [bytes.buffer])
+  }
+
+  async writeDurable(position: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    await this.#call('writeDurable', [position, bytes], [bytes.buffer])
+  }
+
+  async datasync(): Promise<void> {
+    await this.#call('datasync', [])
+  }
+
+  async preallocate(sizeBytes: number): Promise<void> {
+    await this.#call('preallocate', [sizeBytes])
+  }
+
+  async truncate(sizeBytes: number): Promise<void> {
+    await this.#call('truncate', [sizeBytes])
+  }
+
+  async sizeBytes(): Promise<number> {
+    return (await this.#call('sizeBytes', [])) as number
+  }
+
+  async close(): Promise<void> {
+    await this.#call('close', [])
+  }
+
+  #call(
+    call: string,
+    args: readonly unknown[],
+    moved: readonly ArrayBuffer[] = [],
+  ): Promise<unknown> {
+    return this.#disk.call(call, this.#file, args, moved)
+  }
+}
+
+function tooMany(): HoldfastError {
+  const details: Failure = { code: 'BUSY', what: 'disk calls', limit: CALLS_MAX }
+  return new HoldfastError(`Cannot call the disk: ${CALLS_MAX} calls wait`, details)
+}
