@@ -1,0 +1,96 @@
+import { createHook } from 'node:async_hooks'
+import childProcess from 'node:child_process'
+import dgram from 'node:dgram'
+import fs from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
+import net from 'node:net'
+import workerThreads from 'node:worker_threads'
+
+/**
+ * Keeps the real world out of a simulated one: while the guard is up, whoever reads the time, draws
+ * a random number, sets a timer, or opens a file, a socket or a thread is stopped with an error. The
+ * functions themselves throw; and what reaches the system some other way shows as an asynchronous
+ * resource that a simulation never has.
+ */
+type Functions = Record<string, unknown>
+
+const globals = globalThis as unknown as Functions
+
+/** Objects and those of their functions that lead outside. */
+const doors: [string, Functions, readonly string[]][] = [
+  ['', globals, ['setTimeout', 'setInterval', 'setImmediate', 'fetch']],
+  ['Date.', Date as unknown as Functions, ['now']],
+  ['Math.', Math as unknown as Functions, ['random']],
+  ['performance.', performance as unknown as Functions, ['now']],
+  ['process.', process as unknown as Functions, ['hrtime']],
+  ['crypto.', crypto as unknown as Functions, ['getRandomValues', 'randomUUID']],
+  ['net.', net as unknown as Functions, ['connect', 'createConnection', 'createServer']],
+  ['dgram.', dgram as unknown as Functions, ['createSocket']],
+  ['child_process.', childProcess as unknown as Functions, ['spawn', 'fork', 'exec', 'execFile']],
+  ['worker_threads.', workerThreads as unknown as Functions, ['Worker']],
+  ['fs.', fs as unknown as Functions, functionsOf(fs)],
+  ['fs.promises.', fs.promises as unknown as Functions, functionsOf(fs.promises)],
+]
+
+/** What promises, ticks, and synchronous signatures leave behind. */
+const harmless = new Set(['PROMISE', 'TickObject', 'Microtask', 'SIGNREQUEST', 'DERIVEBITSREQUEST'])
+
+/** A frame of our own code on the stack: anything else is the platform's own business. */
+const ownCode = /\/(src|test)\/(?!sim\/leak-guard)/
+
+/** Puts the guard up, and returns how to take it down: which throws if something slipped through. */
+export function guardAgainstLeaks(): () => void {
+  const leaks: Error[] = []
+  const restores = doors.flatMap(([prefix, owner, names]) =>
+    names.map(name => forbid(owner, name, `${prefix}${name}`)),
+  )
+  restores.push(forbidNewDate())
+  syncBuiltinESMExports()
+  const hook = createHook({
+    trackPromises: false,
+    init(_id: number, type: string) {
+      if (harmless.has(type)) return
+      const leak = new Error(`a simulated run touched the real world: ${type}`)
+      if (ownCode.test(leak.stack ?? '')) leaks.push(leak)
+    },
+  } as Parameters<typeof createHook>[0])
+  hook.enable()
+  return () => {
+    hook.disable()
+    for (const restore of restores) restore()
+    syncBuiltinESMExports()
+    if (leaks[0] !== undefined) throw leaks[0]
+  }
+}
+
+function forbid(owner: Functions, name: string, label: string): () => void {
+  const original = Object.getOwnPropertyDescriptor(owner, name)
+  if (original?.configurable !== true) return () => undefined
+  Object.defineProperty(owner, name, {
+    ...original,
+    value: () => {
+      throw new Error(`a simulated run touched the real world: ${label}`)
+    },
+  })
+  return () => Object.defineProperty(owner, name, original)
+}
+
+/** `new Date(ms)` is arithmetic, `new Date()` reads the clock. */
+function forbidNewDate(): () => void {
+  const Original = Date
+  globals['Date'] = new Proxy(Original, {
+    construct(target, args: [], newTarget) {
+      if (args.length > 0) return Reflect.construct(target, args, newTarget) as object
+      throw new Error('a simulated run touched the real world: new Date()')
+    },
+  })
+  return () => {
+    globals['Date'] = Original
+  }
+}
+
+function functionsOf(owner: object): string[] {
+  return Object.entries(owner)
+    .filter(([name, value]) => typeof value === 'function' && /^[a-z]/.test(name))
+    .map(([name]) => name)
+}

@@ -1,0 +1,129 @@
+import { concat } from '../../src/base/bytes.ts'
+import type { Prng } from '../../src/base/prng.ts'
+
+export const SIM_SECTOR_BYTES = 512
+
+type Change =
+  | { readonly kind: 'write'; readonly position: number; readonly bytes: Uint8Array }
+  | { readonly kind: 'truncate'; readonly sizeBytes: number }
+
+/** Bytes that grow on demand. */
+class Extent {
+  bytes = new Uint8Array(4096)
+  size = 0
+
+  put(position: number, bytes: Uint8Array): void {
+    const end = position + bytes.length
+    if (end > this.bytes.length) {
+      const larger = new Uint8Array(Math.max(end, this.bytes.length * 2))
+      larger.set(this.bytes.subarray(0, this.size))
+      this.bytes = larger
+    }
+    this.bytes.set(bytes, position)
+    this.size = Math.max(this.size, end)
+  }
+
+  truncate(sizeBytes: number): void {
+    if (sizeBytes < this.size) this.bytes.fill(0, sizeBytes, this.size)
+    else if (sizeBytes > this.bytes.length) this.put(sizeBytes - 1, new Uint8Array(1))
+    this.size = sizeBytes
+  }
+
+  copyFrom(other: Extent): void {
+    this.bytes = other.bytes.slice(0, Math.max(4096, other.size))
+    this.size = other.size
+  }
+}
+
+/**
+ * A file as the page cache has it, as the medium has it, and the changes in between. After a power
+ * cut each unsynced write is lost, torn at sector boundaries, or there: in no particular order, as
+ * nothing but a sync orders writes.
+ */
+export class SimFile {
+  readonly #cached = new Extent()
+  readonly #durable = new Extent()
+  #unsynced: Change[] = []
+
+  get sizeBytes(): number {
+    return this.#cached.size
+  }
+
+  get durableBytes(): number {
+    return this.#durable.size
+  }
+
+  read(into: Uint8Array, position: number): number {
+    const size = Math.max(0, Math.min(into.length, this.#cached.size - position))
+    into.set(this.#cached.bytes.subarray(position, position + size))
+    return size
+  }
+
+  write(position: number, bytes: Uint8Array): void {
+    this.#cached.put(position, bytes)
+    const last = this.#unsynced.at(-1)
+    if (last?.kind === 'write' && last.position + last.bytes.length === position) {
+      // The rest of a short write: the cache holds whole pages and knows no seam.
+      const whole = concat([last.bytes, bytes])
+      this.#unsynced[this.#unsynced.length - 1] = {
+        kind: 'write',
+        position: last.position,
+        bytes: whole,
+      }
+    } else {
+      this.#unsynced.push({ kind: 'write', position, bytes: bytes.slice() })
+    }
+  }
+
+  truncate(sizeBytes: number): void {
+    this.#cached.truncate(sizeBytes)
+    this.#unsynced.push({ kind: 'truncate', sizeBytes })
+  }
+
+  sync(): void {
+    for (const change of this.#unsynced) this.#persist(change)
+    this.#unsynced = []
+  }
+
+  /** A sync that failed: the pages count as clean, whether or not they reached the medium. */
+  syncBadly(random: Prng): void {
+    for (const change of this.#unsynced) if (random.chance(0.3)) this.#persist(change)
+    this.#unsynced = []
+  }
+
+  cutPower(random: Prng): void {
+    for (const change of this.#unsynced) {
+      if (random.chance(0.5)) continue
+      if (change.kind === 'write' && random.chance(0.6)) this.#tear(change, random)
+      else this.#persist(change)
+    }
+    this.#unsynced = []
+    this.#cached.copyFrom(this.#durable)
+  }
+
+  /** Flips a bit on the medium; the cache hides it until the power is cut. */
+  flipBit(position: number, bit: number): void {
+    if (position >= this.#durable.size) throw new RangeError('a bit flips inside the file')
+    const { bytes } = this.#durable
+    bytes[position] = (bytes[position] as number) ^ (1 << bit)
+  }
+
+  #persist(change: Change): void {
+    if (change.kind === 'write') this.#durable.put(change.position, change.bytes)
+    else this.#durable.truncate(change.sizeBytes)
+  }
+
+  /** Some sectors arrive: the first ones, or any. */
+  #tear({ position, bytes }: { position: number; bytes: Uint8Array }, random: Prng): void {
+    const isPrefix = random.chance(0.5)
+    const first = Math.floor(position / SIM_SECTOR_BYTES)
+    const last = Math.floor((position + bytes.length - 1) / SIM_SECTOR_BYTES)
+    const cut = first + random.below(last - first + 1)
+    for (let sector = first; sector <= last; sector++) {
+      if (isPrefix ? sector >= cut : random.chance(0.5)) continue
+      const from = Math.max(0, sector * SIM_SECTOR_BYTES - position)
+      const to = Math.min(bytes.length, (sector + 1) * SIM_SECTOR_BYTES - position)
+      this.#durable.put(position + from, bytes.subarray(from, to))
+    }
+  }
+}
