@@ -1,0 +1,119 @@
+import { crc32 } from 'node:zlib'
+
+import { BinaryReader } from '../base/binary-reader.ts'
+import { BinaryWriter } from '../base/binary-writer.ts'
+import { equals } from '../base/bytes.ts'
+import type { Disk } from '../base/environment.ts'
+import { HoldfastError } from '../base/errors.ts'
+import { SECTOR_BYTES } from './wal-frame.ts'
+
+/**
+ * A segment file:
+ *
+ *     sector 0, and again sector 1:
+ *     | magic u32 | version u32 | number u64 | salt u32 | network id, 32 bytes | crc u32 |
+ *     sector 2 …: frames, then zeros up to the size the file was preallocated with
+ *
+ * The header stands twice, since without the salt no frame can be verified. The salt makes frames
+ * of another segment, which a file system may leave in freed blocks, invalid here.
+ */
+export const SEGMENT_HEADER_BYTES: number = 2 * SECTOR_BYTES
+export const NETWORK_ID_BYTES = 32
+
+const MAGIC = 0x53574648
+const VERSION = 1
+const HEADER_SIZE = 4 + 4 + 8 + 4 + NETWORK_ID_BYTES
+
+export interface SegmentHeader {
+  readonly number: number
+  readonly salt: number
+  readonly networkId: Uint8Array
+}
+
+export const segmentName = (number: number): string => `${String(number).padStart(12, '0')}.wal`
+
+/** The number in a segment's file name; undefined for other files. */
+export function segmentNumber(name: string): number | undefined {
+  const [, digits] = /^(\d{12})\.wal$/.exec(name) ?? []
+  return digits === undefined ? undefined : Number(digits)
+}
+
+/** Both copies of the header. */
+export function encodeSegmentHeader({
+  number,
+  salt,
+  networkId,
+}: SegmentHeader): Uint8Array<ArrayBuffer> {
+  const writer = new BinaryWriter(HEADER_SIZE)
+  writer.u32(MAGIC)
+  writer.u32(VERSION)
+  writer.u64(number)
+  writer.u32(salt)
+  writer.fixed(networkId)
+  const fields = writer.finish()
+  const header = new Uint8Array(SEGMENT_HEADER_BYTES)
+  for (const start of [0, SECTOR_BYTES]) {
+    header.set(fields, start)
+    new DataView(header.buffer).setUint32(start + HEADER_SIZE, crc32(fields), true)
+  }
+  return header
+}
+
+/**
+ * The header of a segment file from either copy; undefined if both are unreadable.
+ * @throws {HoldfastError} `FOREIGN_STORE` if it is readable but not ours.
+ */
+export function decodeSegmentHeader(
+  bytes: Uint8Array,
+  path: string,
+  networkId: Uint8Array,
+): SegmentHeader | undefined {
+  for (const start of [0, SECTOR_BYTES]) {
+    const header = decodeCopy(bytes.subarray(start, start + SECTOR_BYTES), path)
+    if (header === undefined) continue
+    if (!equals(header.networkId, networkId)) throw foreign(path, 'it belongs to another network')
+    return header
+  }
+  return undefined
+}
+
+function decodeCopy(sector: Uint8Array, path: string): SegmentHeader | undefined {
+  if (sector.length < HEADER_SIZE + 4) return undefined
+  const reader = new BinaryReader(sector)
+  const magic = reader.u32()
+  const version = reader.u32()
+  const number = reader.u32() + reader.u32() * 2 ** 32
+  const salt = reader.u32()
+  const networkId = reader.fixed(NETWORK_ID_BYTES).slice()
+  if (reader.u32() !== crc32(sector.subarray(0, HEADER_SIZE))) return undefined
+  if (magic !== MAGIC) return undefined
+  if (version !== VERSION) throw foreign(path, `its format is version ${version}`)
+  return { number, salt, networkId }
+}
+
+/** Puts a new segment in place, durably: header, zeros, name. */
+export async function createSegment(
+  disk: Disk,
+  header: SegmentHeader,
+  sizeBytes: number,
+): Promise<void> {
+  const name = segmentName(header.number)
+  const fresh = `${name}.tmp`
+  const file = await disk.open(fresh, 'create')
+  try {
+    await file.write(0, encodeSegmentHeader(header))
+    await file.preallocate(sizeBytes)
+  } catch (error) {
+    await file.close()
+    await disk.remove(fresh)
+    throw error
+  }
+  await file.close()
+  await disk.rename(fresh, name)
+  await disk.syncDirectory('.')
+}
+
+function foreign(path: string, reason: string): HoldfastError {
+  const details = { code: 'FOREIGN_STORE', path, reason } as const
+  return new HoldfastError(`Cannot use ${path}: ${reason}`, details)
+}
