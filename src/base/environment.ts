@@ -72,7 +72,7 @@ export interface Disk {
   list(directory: string): Promise<DirectoryEntry[]>
   syncDirectory(directory: string): Promise<void>
   /** Puts a whole file in place, durably and atomically: after a crash it is the old or the new. */
-  replace(path: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>
+  replace(path: string, bytes: Uint8Array): Promise<void>
   /** Bytes this store may still write. */
   freeBytes(): Promise<number>
 }
@@ -86,10 +86,13 @@ export interface DiskFile {
   readonly path: string
   /** A new array of up to `length` bytes; shorter only where the file ends. */
   read(position: number, length: number): Promise<Uint8Array<ArrayBuffer>>
-  /** Writes all bytes or fails. Takes the array over: the caller must not touch it again. */
-  write(position: number, bytes: Uint8Array<ArrayBuffer>): Promise<void>
+  /**
+   * Writes all bytes or fails. Takes the array over: the caller must not touch it again, or, if its
+   * memory is shared, not until the promise settles.
+   */
+  write(position: number, bytes: Uint8Array): Promise<void>
   /** `write` and `datasync` in one go. */
-  writeDurable(position: number, bytes: Uint8Array<ArrayBuffer>): Promise<void>
+  writeDurable(position: number, bytes: Uint8Array): Promise<void>
   datasync(): Promise<void>
   /** Extends the file with durable zeros to `sizeBytes`; `DISK_FULL` leaves the size as it was. */
   preallocate(sizeBytes: number): Promise<void>

@@ -53,7 +53,7 @@ export class CheckedDisk implements Disk {
     return this.runFinal('syncDirectory', directory, () => this.#calls.syncDirectory(directory))
   }
 
-  async replace(path: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+  async replace(path: string, bytes: Uint8Array): Promise<void> {
     const fresh = `${path}.tmp`
     await this.#removeLeftover(fresh)
     const file = await this.open(fresh, 'create')
@@ -135,7 +135,7 @@ class CheckedFile implements DiskFile {
     return bytes.subarray(0, done)
   }
 
-  async write(position: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+  async write(position: number, bytes: Uint8Array): Promise<void> {
     let done = 0
     while (done < bytes.length) {
       const rest = done === 0 ? bytes : bytes.subarray(done)
@@ -147,7 +147,7 @@ class CheckedFile implements DiskFile {
     }
   }
 
-  async writeDurable(position: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+  async writeDurable(position: number, bytes: Uint8Array): Promise<void> {
     await this.write(position, bytes)
     await this.datasync()
   }

@@ -85,8 +85,8 @@ export class ThreadedDisk implements Disk {
     await this.call('syncDirectory', undefined, [directory])
   }
 
-  async replace(path: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    await this.call('replace', undefined, [path, bytes], [bytes.buffer])
+  async replace(path: string, bytes: Uint8Array): Promise<void> {
+    await this.call('replace', undefined, [path, bytes], movable(bytes))
   }
 
   async freeBytes(): Promise<number> {
@@ -151,12 +151,12 @@ class ThreadedFile implements DiskFile {
     return (await this.#call('read', [position, length])) as Uint8Array<ArrayBuffer>
   }
 
-  async write(position: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    await this.#call('write', [position, bytes], [bytes.buffer])
+  async write(position: number, bytes: Uint8Array): Promise<void> {
+    await this.#call('write', [position, bytes], movable(bytes))
   }
 
-  async writeDurable(position: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    await this.#call('writeDurable', [position, bytes], [bytes.buffer])
+  async writeDurable(position: number, bytes: Uint8Array): Promise<void> {
+    await this.#call('writeDurable', [position, bytes], movable(bytes))
   }
 
   async datasync(): Promise<void> {
@@ -187,6 +187,10 @@ class ThreadedFile implements DiskFile {
     return this.#disk.call(call, this.#file, args, moved)
   }
 }
+
+/** What can change hands; shared memory stays where it is. */
+const movable = ({ buffer }: Uint8Array): ArrayBuffer[] =>
+  buffer instanceof ArrayBuffer ? [buffer] : []
 
 function tooMany(): HoldfastError {
   const details: Failure = { code: 'BUSY', what: 'disk calls', limit: CALLS_MAX }

@@ -1,26 +1,6 @@
-import { assert } from '../base/assert.ts'
-import { BinaryWriter } from '../base/binary-writer.ts'
 import type { HoldfastError } from '../base/errors.ts'
-import {
-  FRAME_HEADER_BYTES,
-  frameBytes,
-  groupBit,
-  PADDING,
-  SECTOR_BYTES,
-  sealFrame,
-} from './wal-frame.ts'
-import { encodeRecord, RECORD_OVERHEAD_BYTES_MAX, type WalRecord } from './wal-record.ts'
-
-const FIRST_CAPACITY_BYTES = 4096
-
-/** What these records take in a frame at most. */
-export function encodedBytesMax(records: readonly WalRecord[]): number {
-  let size = 0
-  for (const record of records) {
-    size += RECORD_OVERHEAD_BYTES_MAX + ('payload' in record ? record.payload.length : 0)
-  }
-  return size
-}
+import { FRAME_HEADER_BYTES, frameBytes, groupBit, sealFrame } from './wal-frame.ts'
+import { encodeRecord, type WalRecord } from './wal-record.ts'
 
 /**
  * The records that will share a frame, encoded as they come, and the promise of all who wait for
@@ -36,36 +16,33 @@ export class Batch {
   groups = 0
   /** What the log set aside for it in its queue. */
   queuedBytes = 0
-  readonly #writer: BinaryWriter
+  /** Where the frame is built; shared with the disk's thread, so it can be used again. */
+  readonly buffer: Uint8Array
+  #end = FRAME_HEADER_BYTES
 
-  /** @param likelyBytes how large the frame may well become */
-  constructor(limitBytes: number, likelyBytes: number = FIRST_CAPACITY_BYTES) {
+  constructor(buffer: Uint8Array) {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.done = promise
     this.resolve = resolve
     this.reject = reject
-    this.#writer = new BinaryWriter(limitBytes + SECTOR_BYTES, likelyBytes)
-    this.#writer.reserve(FRAME_HEADER_BYTES)
+    this.buffer = buffer
   }
 
   get bodyBytes(): number {
-    return this.#writer.size - FRAME_HEADER_BYTES
+    return this.#end - FRAME_HEADER_BYTES
   }
 
   add(record: WalRecord): void {
     this.records.push(record)
     this.offsets.push(this.bodyBytes)
     this.groups = (this.groups | groupBit(record.group)) >>> 0
-    encodeRecord(this.#writer, record)
+    this.#end = encodeRecord(this.buffer, this.#end, record)
   }
 
   /** The finished frame; the batch takes no more records. */
-  seal(salt: number, sequence: number, groupsBefore: number): Uint8Array<ArrayBuffer> {
+  seal(salt: number, sequence: number, groupsBefore: number): Uint8Array {
     const { bodyBytes, groups } = this
-    const size = frameBytes(bodyBytes)
-    this.#writer.fixed(PADDING.subarray(0, size - this.#writer.size))
-    const frame = this.#writer.finish()
-    assert(frame.length === size, 'a frame fills whole sectors')
+    const frame = this.buffer.subarray(0, frameBytes(bodyBytes))
     sealFrame(frame, salt, { sequence, bodyBytes, groups, groupsBefore })
     return frame
   }

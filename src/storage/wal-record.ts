@@ -1,5 +1,4 @@
 import { BinaryReader } from '../base/binary-reader.ts'
-import type { BinaryWriter } from '../base/binary-writer.ts'
 import { HoldfastError } from '../base/errors.ts'
 
 /**
@@ -40,17 +39,40 @@ export type WalRecord =
 export const PAYLOAD_BYTES_MAX = 2_097_152
 
 /** What a record takes at most beside its payload: a type and four varints. */
-export const RECORD_OVERHEAD_BYTES_MAX = 33
+const RECORD_OVERHEAD_BYTES_MAX = 33
 
 const tags = { entry: 1, state: 2, truncate: 3, trim: 4, base: 5, drop: 6 } as const
 
-/** type u8 | group varint | index varint | term varint | payload, each where the type has it. */
-export function encodeRecord(writer: BinaryWriter, record: WalRecord): void {
-  writer.u8(tags[record.type])
-  writer.varint(record.group)
-  if ('index' in record) writer.varint(record.index)
-  if ('term' in record) writer.varint(record.term)
-  if ('payload' in record) writer.bytes(record.payload)
+/**
+ * Writes type u8 | group varint | index varint | term varint | payload, each where the type has it,
+ * and returns where it ends. The room must suffice (`encodedBytesMax`).
+ */
+export function encodeRecord(into: Uint8Array, offset: number, record: WalRecord): number {
+  into[offset] = tags[record.type]
+  let end = putVarint(into, offset + 1, record.group)
+  if ('index' in record) end = putVarint(into, end, record.index)
+  if ('term' in record) end = putVarint(into, end, record.term)
+  if (!('payload' in record)) return end
+  end = putVarint(into, end, record.payload.length)
+  into.set(record.payload, end)
+  return end + record.payload.length
+}
+
+function putVarint(into: Uint8Array, offset: number, value: number): number {
+  let end = offset
+  let rest = value
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) into[end++] = (rest % 0x80) | 0x80
+  into[end++] = rest
+  return end
+}
+
+/** What these records take in a frame at most. */
+export function encodedBytesMax(records: readonly WalRecord[]): number {
+  let size = 0
+  for (const record of records) {
+    size += RECORD_OVERHEAD_BYTES_MAX + ('payload' in record ? record.payload.length : 0)
+  }
+  return size
 }
 
 /**

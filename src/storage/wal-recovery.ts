@@ -5,8 +5,8 @@ import {
   type FrameHeader,
   groupBit,
   hasHole,
-  isBlankSector,
   isCutShort,
+  isUnwritten,
   readBody,
   readHeader,
   SECTOR_BYTES,
@@ -24,11 +24,11 @@ import {
 /**
  * What a log finds when it is opened. Each frame is good, or:
  *
- *     | a later frame exists | a blank sector in it | verdict                                      |
- *     |----------------------|----------------------|----------------------------------------------|
- *     | yes                  | any                  | damaged: it was acknowledged, now it is gone |
- *     | no                   | yes                  | torn: nobody was told, so it never happened  |
- *     | no                   | no                   | damaged: it was whole once                   |
+ *     | a later frame exists | a sector lacks its stamp | verdict                                  |
+ *     |----------------------|--------------------------|------------------------------------------|
+ *     | yes                  | any                      | damaged: it was acknowledged and is gone |
+ *     | no                   | yes                      | torn: nobody was told; it never happened |
+ *     | no                   | no                       | damaged: it was whole once               |
  *
  * A later frame proves the earlier one, for it is written only after the sync of the earlier one
  * returned. Damage is reported per group and never cut away; it stays until the group starts anew
@@ -171,7 +171,7 @@ class Scan {
     const isNext = this.#expected === undefined ? !this.#break : header.sequence === this.#expected
     if (!isNext) this.#lose(header, { segment: segment.number, position })
     const end = position + frameBytes(header.bodyBytes)
-    const body = end > bytes.length ? undefined : readBody(rest, segment.salt, header)
+    const body = readBody(bytes.subarray(position, end), segment.salt, header)
     if (body === undefined) return undefined
     this.#break = undefined
     eachRecord(body, (record, offset) => {
@@ -200,11 +200,12 @@ class Scan {
     const sector = bytes.subarray(position, position + SECTOR_BYTES)
     const header = readHeader(sector, segment.salt)
     const isOurs = header !== undefined && header.sequence === (this.#expected ?? header.sequence)
-    const isBlank = isBlankSector(sector)
+    const isBlank = isUnwritten(sector, segment.salt)
     const frame = isOurs
       ? bytes.subarray(position, position + frameBytes(header.bodyBytes))
       : undefined
-    const isTorn = frame === undefined ? isCutShort(sector) : hasHole(frame)
+    const isTorn =
+      frame === undefined ? isCutShort(sector, segment.salt) : hasHole(frame, segment.salt)
     this.#break = {
       segment: segment.number,
       position,
@@ -230,8 +231,10 @@ class Scan {
   /** The frames from the expected one up to `found` are gone. */
   #lose(found: FrameHeader, { segment, position }: { segment: number; position: number }): void {
     const lost = this.#break ?? { segment, position, header: undefined }
-    const isOne = found.sequence === (this.#expected ?? -1) + 1
-    const groups = lost.header?.groups ?? (isOne ? found.groupsBefore : ALL_GROUPS)
+    const count = this.#expected === undefined ? Infinity : found.sequence - this.#expected
+    const first = lost.header?.groups ?? (count === 1 ? found.groupsBefore : ALL_GROUPS)
+    const rest = count === 1 ? 0 : count === 2 ? found.groupsBefore : ALL_GROUPS
+    const groups = (first | rest) >>> 0
     this.#damage({ segment: lost.segment, position: lost.position, groups })
     this.#break = undefined
     this.#expected = found.sequence

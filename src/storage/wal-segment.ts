@@ -12,10 +12,11 @@ import { SECTOR_BYTES } from './wal-frame.ts'
  *
  *     sector 0, and again sector 1:
  *     | magic u32 | version u32 | number u64 | salt u32 | network id, 32 bytes | crc u32 |
- *     sector 2 …: frames, then zeros up to the size the file was preallocated with
+ *     sector 2 …: frames, then what stood there before, up to the size the file was made with
  *
- * The header stands twice, since without the salt no frame can be verified. The salt makes frames
- * of another segment, which a file system may leave in freed blocks, invalid here.
+ * The header stands twice, since without the salt no frame can be verified. A segment that is not
+ * needed any more becomes the next one under a new number and a new salt: writing over a file costs
+ * half of writing a new one full of zeros first. Frames of its former life do not fit the new salt.
  */
 export const SEGMENT_HEADER_BYTES: number = 2 * SECTOR_BYTES
 export const NETWORK_ID_BYTES = 32
@@ -91,25 +92,44 @@ function decodeCopy(sector: Uint8Array, path: string): SegmentHeader | undefined
   return { number, salt, networkId }
 }
 
+/** Where a segment is made, or made over, before it gets its name; removed at the next start. */
+const FRESH = 'fresh.wal.tmp'
+const spareName = (number: number): string => `${number}.spare.wal.tmp`
+
 /** Puts a new segment in place, durably: header, zeros, name. */
 export async function createSegment(
   disk: Disk,
   header: SegmentHeader,
   sizeBytes: number,
 ): Promise<void> {
-  const name = segmentName(header.number)
-  const fresh = `${name}.tmp`
-  const file = await disk.open(fresh, 'create')
+  const file = await disk.open(FRESH, 'create')
   try {
     await file.write(0, encodeSegmentHeader(header))
     await file.preallocate(sizeBytes)
   } catch (error) {
     await file.close()
-    await disk.remove(fresh)
+    await disk.remove(FRESH)
     throw error
   }
   await file.close()
-  await disk.rename(fresh, name)
+  await disk.rename(FRESH, segmentName(header.number))
+  await disk.syncDirectory('.')
+}
+
+/** Sets a segment that is not needed any more aside; durable with the directory's next sync. */
+export const setAside = (disk: Disk, number: number): Promise<void> =>
+  disk.rename(segmentName(number), spareName(number))
+
+/** Makes a segment that was set aside the new one. Its old name must be gone durably. */
+export async function reuseSegment(
+  disk: Disk,
+  spare: number,
+  header: SegmentHeader,
+): Promise<void> {
+  const file = await disk.open(spareName(spare), 'write')
+  await file.writeDurable(0, encodeSegmentHeader(header))
+  await file.close()
+  await disk.rename(spareName(spare), segmentName(header.number))
   await disk.syncDirectory('.')
 }
 

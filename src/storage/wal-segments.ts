@@ -1,12 +1,14 @@
 import { assert } from '../base/assert.ts'
 import type { Disk, DiskFile, Random } from '../base/environment.ts'
 import { codeOf, HoldfastError } from '../base/errors.ts'
-import { FRAME_HEADER_BYTES, readBody, readHeader, SECTOR_BYTES } from './wal-frame.ts'
+import { frameBytes, readBody, readHeader, saltFrom, SECTOR_BYTES } from './wal-frame.ts'
 import {
   createSegment,
+  reuseSegment,
   SEGMENT_HEADER_BYTES,
   type SegmentHeader,
   segmentName,
+  setAside,
 } from './wal-segment.ts'
 
 export interface WalSegmentsOptions {
@@ -43,6 +45,10 @@ export class WalSegments {
   #active: Active | undefined
   #next: Promise<SegmentHeader> | undefined
   #found: WalSegmentsOptions['resume']
+  /** The segment whose file waits to become one again; its old name is gone for good. */
+  #spare: number | undefined
+  /** The same, before the directory was synced. */
+  #nextSpare: number | undefined
 
   constructor(options: WalSegmentsOptions) {
     this.#options = options
@@ -88,7 +94,7 @@ export class WalSegments {
    * Writes a frame where `withRoom` made room, durably, and returns its position. If that fails
    * with anything but `DISK_FAILED`, the frame is certain not to be in the log.
    */
-  async write(frame: Uint8Array<ArrayBuffer>): Promise<number> {
+  async write(frame: Uint8Array): Promise<number> {
     const active = this.#active
     assert(active !== undefined, 'there is an active segment')
     const { position, file } = active
@@ -114,7 +120,7 @@ export class WalSegments {
       const sector = await file.read(position, SECTOR_BYTES)
       const header = readHeader(sector, salt)
       if (header === undefined) return undefined
-      const size = FRAME_HEADER_BYTES + header.bodyBytes
+      const size = frameBytes(header.bodyBytes)
       if (size > this.#options.segmentBytes) return undefined
       const frame = size <= sector.length ? sector : await file.read(position, size)
       return readBody(frame, salt, header)
@@ -133,11 +139,25 @@ export class WalSegments {
       if (oldest.number >= number || (this.#readers.get(oldest.number) ?? 0) > 0) break
       this.#headers.shift()
       this.#readers.delete(oldest.number)
-      await this.#options.background.remove(segmentName(oldest.number))
+      await this.#discard(oldest.number)
       removed++
     }
     if (removed > 0) await this.#options.background.syncDirectory('.')
+    this.#spare ??= this.#nextSpare
+    this.#nextSpare = undefined
     return removed
+  }
+
+  /** Removes a segment's file, or sets it aside to become the next one. */
+  async #discard(number: number): Promise<void> {
+    const { background, segmentBytes } = this.#options
+    const isWanted = this.#spare === undefined && this.#nextSpare === undefined
+    if (isWanted && (await sizeOf(background, number)) === segmentBytes) {
+      await setAside(background, number)
+      this.#nextSpare = number
+    } else {
+      await background.remove(segmentName(number))
+    }
   }
 
   async close(): Promise<void> {
@@ -158,15 +178,29 @@ export class WalSegments {
   async #create(): Promise<SegmentHeader> {
     const { random, networkId, segmentBytes, background } = this.#options
     const number = (this.#headers.at(-1)?.number ?? 0) + 1
-    // Odd, hence never 0, which stands for a header that cannot be read.
-    const header = { number, salt: (random.u32() | 1) >>> 0, networkId }
-    await createSegment(background, header, segmentBytes)
+    const header = { number, salt: saltFrom(random.u32()), networkId }
+    const spare = this.#spare
+    if (spare !== undefined) {
+      this.#spare = undefined
+      await reuseSegment(background, spare, header)
+    } else {
+      await createSegment(background, header, segmentBytes)
+    }
     return header
   }
 }
 
 /** A segment that could not be prepared ahead of time is tried again when it is needed. */
 const retryAtRollover = (): void => undefined
+
+async function sizeOf(disk: Disk, number: number): Promise<number> {
+  const file = await disk.open(segmentName(number), 'read')
+  try {
+    return await file.sizeBytes()
+  } finally {
+    await file.close()
+  }
+}
 
 /** Makes sure that a frame whose write failed half way is not found later. */
 async function erase(file: DiskFile, position: number, sizeBytes: number): Promise<void> {

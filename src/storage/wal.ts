@@ -22,10 +22,10 @@
 import { assert } from '../base/assert.ts'
 import type { Disk, Random, Timer, Timers } from '../base/environment.ts'
 import { codeOf, HoldfastError } from '../base/errors.ts'
-import { Batch, encodedBytesMax } from './wal-batch.ts'
+import { Batch } from './wal-batch.ts'
 import { frameBytes, groupBit } from './wal-frame.ts'
 import { type Damage, type EntryPlace, GroupIndex } from './wal-index.ts'
-import { PAYLOAD_BYTES_MAX, recordAt, type WalRecord } from './wal-record.ts'
+import { encodedBytesMax, PAYLOAD_BYTES_MAX, recordAt, type WalRecord } from './wal-record.ts'
 import { recover, type Recovery, type RecoveryReport } from './wal-recovery.ts'
 import { NETWORK_ID_BYTES } from './wal-segment.ts'
 import { WalSegments } from './wal-segments.ts'
@@ -73,6 +73,9 @@ export interface WalEntry {
 
 const FRAME_BYTES_MAX = 4 << 20
 
+/** Frame buffers kept for use again. */
+const BUFFERS_MAX = 2
+
 /** The largest group that is written again to free its oldest segment. */
 const REWRITE_BYTES_MAX = 1_048_576
 const REWRITE_ENTRIES_MAX = 8192
@@ -95,7 +98,8 @@ export class Wal {
   #writing: Batch | undefined
   #sequence: number
   #lastGroups: number
-  #likelyBytes = 4096
+  /** Where frames were built that are on disk now. */
+  readonly #buffers: Uint8Array[] = []
   #flushing: Promise<void> | undefined
   #maintaining: Promise<void> | undefined
   #vouchTimer: Timer | undefined
@@ -230,7 +234,8 @@ export class Wal {
   #batchFor(sizeBytes: number): Batch {
     const last = this.#queue.at(-1)
     if (last !== undefined && last.bodyBytes + sizeBytes <= this.#frameBytesMax) return last
-    const batch = new Batch(this.#frameBytesMax, this.#likelyBytes)
+    const buffer = this.#buffers.pop() ?? new Uint8Array(newBuffer(this.#frameBytesMax))
+    const batch = new Batch(buffer)
     this.#queue.push(batch)
     return batch
   }
@@ -255,7 +260,7 @@ export class Wal {
       const segment = await this.#segments.withRoom(size)
       const frame = batch.seal(segment.salt, this.#sequence, this.#lastGroups)
       const position = await this.#segments.write(frame)
-      this.#likelyBytes = size
+      if (this.#buffers.length < BUFFERS_MAX) this.#buffers.push(batch.buffer)
       this.#sequence++
       this.#lastGroups = batch.groups
       this.#isVouched = batch.records.length === 0
@@ -400,6 +405,10 @@ function placesFrom(
     places.push(place)
   }
 }
+
+/** Shared, so that the disk's thread reads it where it is; untouched pages cost nothing. */
+const newBuffer = (bodyBytesMax: number): SharedArrayBuffer =>
+  new SharedArrayBuffer(frameBytes(bodyBytesMax))
 
 function tooLarge(what: string, size: number, limit: number): HoldfastError {
   const details = { code: 'TOO_LARGE', what, size, limit } as const

@@ -61,8 +61,8 @@ export const mutants: readonly Mutant[] = [
     name: 'cut the log off at the first bad frame',
     scenario: 'wal',
     file: 'storage/wal-recovery.ts',
-    find: `    const isTorn = frame === undefined ?`,
-    replace: `    const isTorn = position >= 0 ? true : frame === undefined ?`,
+    find: `      frame === undefined ? isCutShort(sector, segment.salt) : hasHole(frame, segment.salt)`,
+    replace: `      true`,
   },
   {
     name: 'take any bad frame at the end for a torn one',
@@ -102,11 +102,27 @@ export const mutants: readonly Mutant[] = [
     replace: ``,
   },
   {
-    name: 'write blank sectors as they are',
+    name: 'forget the stamps',
     scenario: 'wal',
     file: 'storage/wal-frame.ts',
-    find: `  const isWhitened = hasBlankPart(frame)`,
-    replace: `  const isWhitened = false`,
+    find: `    view.setUint32(at, salt, true)
+`,
+    replace: ``,
+  },
+  {
+    name: 'reuse a segment before its old name is gone',
+    scenario: 'wal',
+    file: 'storage/wal-segments.ts',
+    find: `    if (removed > 0) await this.#options.background.syncDirectory('.')
+`,
+    replace: ``,
+  },
+  {
+    name: 'keep the salt when a segment is used again',
+    scenario: 'wal',
+    file: 'storage/wal-segments.ts',
+    find: `saltFrom(random.u32())`,
+    replace: `saltFrom(random.u32() * 0)`,
   },
   {
     name: 'remove a segment too early',
