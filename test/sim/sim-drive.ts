@@ -69,9 +69,13 @@ export class SimDrive {
     return this.#names.files().reduce((sum, [, file]) => sum + file.sizeBytes, 0)
   }
 
-  /** Paths and durable sizes of all files, in the order of their creation. */
-  files(): { path: string; sizeBytes: number }[] {
-    return this.#names.files().map(([path, file]) => ({ path, sizeBytes: file.durableBytes }))
+  /** Paths and durable sizes of all files, and where each was written last. */
+  files(): { path: string; sizeBytes: number; newest: SimFile['newest'] }[] {
+    return this.#names.files().map(([path, file]) => ({
+      path,
+      sizeBytes: file.durableBytes,
+      newest: file.newest,
+    }))
   }
 
   /** Everything not synced is lost, torn, or kept, as chance has it. */

@@ -44,6 +44,8 @@ export class SimFile {
   readonly #cached = new Extent()
   readonly #durable = new Extent()
   #unsynced: Change[] = []
+  /** What was written to the medium last. */
+  newest: { readonly position: number; readonly sizeBytes: number } = { position: 0, sizeBytes: 0 }
 
   get sizeBytes(): number {
     return this.#cached.size
@@ -109,8 +111,10 @@ export class SimFile {
   }
 
   #persist(change: Change): void {
-    if (change.kind === 'write') this.#durable.put(change.position, change.bytes)
-    else this.#durable.truncate(change.sizeBytes)
+    if (change.kind === 'write') {
+      this.#durable.put(change.position, change.bytes)
+      this.newest = { position: change.position, sizeBytes: change.bytes.length }
+    } else this.#durable.truncate(change.sizeBytes)
   }
 
   /** Some sectors arrive: the first ones, or any. */

@@ -53,16 +53,17 @@ export const mutants: readonly Mutant[] = [
     name: 'no checksum of the body',
     scenario: 'wal',
     file: 'storage/wal-frame.ts',
-    find: `  if (crc32(body, salt) !== header.bodyCrc) return undefined
-  if (!header`,
-    replace: `  if (!header`,
+    find: `  if (bodyCrc(frame, salt, bodyBytes) !== header.bodyCrc) return undefined
+`,
+    replace: ``,
   },
   {
     name: 'cut the log off at the first bad frame',
     scenario: 'wal',
     file: 'storage/wal-recovery.ts',
-    find: `      frame === undefined ? isCutShort(sector, segment.salt) : hasHole(frame, segment.salt)`,
-    replace: `      true`,
+    find: `    return this.#findLater(bytes, segment, position)`,
+    replace: `    this.#break = { ...this.#break, isTorn: true }
+    return undefined`,
   },
   {
     name: 'take any bad frame at the end for a torn one',

@@ -126,10 +126,15 @@ class WalRun {
   #rot(): void {
     const files = this.#peer.drive.files().filter(({ sizeBytes }) => sizeBytes > 0)
     if (files.length === 0) return
-    const { path, sizeBytes } = this.#random.pick(files)
+    const { path, sizeBytes, newest } = this.#random.pick(files)
     this.#counts.rots++
     this.#hasRotted = true
-    this.#peer.drive.flipBit(path, this.#random.below(sizeBytes), this.#random.below(8))
+    // Half of the time where it hurts most: in what was written last.
+    const isNewest = newest.sizeBytes > 0 && this.#random.chance(0.5)
+    const position = isNewest
+      ? newest.position + this.#random.below(newest.sizeBytes)
+      : this.#random.below(sizeBytes)
+    this.#peer.drive.flipBit(path, Math.min(position, sizeBytes - 1), this.#random.below(8))
   }
 
   async #program(environment: Environment): Promise<void> {
