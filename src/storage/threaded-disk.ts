@@ -86,7 +86,7 @@ export class ThreadedDisk implements Disk {
   }
 
   async replace(path: string, bytes: Uint8Array): Promise<void> {
-    await this.call('replace', undefined, [path, bytes], movable(bytes))
+    await this.call('replace', undefined, [path, portable(bytes)])
   }
 
   async freeBytes(): Promise<number> {
@@ -98,20 +98,18 @@ export class ThreadedDisk implements Disk {
     await this.#worker.terminate()
   }
 
-  /** Has the thread carry out a method; `moved` buffers change hands. */
-  call(
-    call: string,
-    file: number | undefined,
-    args: readonly unknown[],
-    moved: readonly ArrayBuffer[] = [],
-  ): Promise<unknown> {
+  /** Has the thread carry out a method; the last argument's buffer changes hands. */
+  call(call: string, file: number | undefined, args: readonly unknown[]): Promise<unknown> {
     if (this.#death !== undefined) return Promise.reject(this.#death)
     if (this.#calls.size >= CALLS_MAX) return Promise.reject(tooMany())
     return new Promise((resolve, reject) => {
       const id = ++this.#lastId
       if (this.#calls.size === 0) this.#port.ref()
       this.#calls.set(id, { resolve, reject })
-      this.#port.postMessage({ id, call, file, args } satisfies DiskRequest, moved)
+      const last = args.at(-1)
+      const isMoved = last instanceof Uint8Array && last.buffer instanceof ArrayBuffer
+      const request: DiskRequest = { id, call, file, args }
+      this.#port.postMessage(request, isMoved ? [last.buffer] : [])
       Atomics.add(this.#bell, 0, 1)
       Atomics.notify(this.#bell, 0)
     })
@@ -152,11 +150,11 @@ class ThreadedFile implements DiskFile {
   }
 
   async write(position: number, bytes: Uint8Array): Promise<void> {
-    await this.#call('write', [position, bytes], movable(bytes))
+    await this.#call('write', [position, portable(bytes)])
   }
 
   async writeDurable(position: number, bytes: Uint8Array): Promise<void> {
-    await this.#call('writeDurable', [position, bytes], movable(bytes))
+    await this.#call('writeDurable', [position, portable(bytes)])
   }
 
   async datasync(): Promise<void> {
@@ -179,18 +177,16 @@ class ThreadedFile implements DiskFile {
     await this.#call('close', [])
   }
 
-  #call(
-    call: string,
-    args: readonly unknown[],
-    moved: readonly ArrayBuffer[] = [],
-  ): Promise<unknown> {
-    return this.#disk.call(call, this.#file, args, moved)
+  #call(call: string, args: readonly unknown[]): Promise<unknown> {
+    return this.#disk.call(call, this.#file, args)
   }
 }
 
-/** What can change hands; shared memory stays where it is. */
-const movable = ({ buffer }: Uint8Array): ArrayBuffer[] =>
-  buffer instanceof ArrayBuffer ? [buffer] : []
+/** Bytes as they can be sent: shared memory and whole buffers as they are, parts as copies. */
+function portable(bytes: Uint8Array): Uint8Array {
+  const isPart = bytes.length !== bytes.buffer.byteLength
+  return bytes.buffer instanceof ArrayBuffer && isPart ? new Uint8Array(bytes) : bytes
+}
 
 function tooMany(): HoldfastError {
   const details: Failure = { code: 'BUSY', what: 'disk calls', limit: CALLS_MAX }

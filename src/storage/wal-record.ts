@@ -79,7 +79,7 @@ export function encodedBytesMax(records: readonly WalRecord[]): number {
  * Reads one record. Its payload is a view of the input.
  * @throws {HoldfastError} `MALFORMED`, `TOO_LARGE`
  */
-export function decodeRecord(reader: BinaryReader): WalRecord {
+function decodeRecord(reader: BinaryReader): WalRecord {
   const { offset } = reader
   const tag = reader.u8()
   const group = reader.varint()

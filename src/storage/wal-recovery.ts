@@ -58,7 +58,7 @@ export interface RecoveryReport {
 }
 
 /** Frames that were acknowledged once and cannot be read. */
-export interface FrameDamage {
+interface FrameDamage {
   readonly segment: number
   readonly position: number
   /** Mask of the groups that may have had records in them. */

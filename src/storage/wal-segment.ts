@@ -40,11 +40,7 @@ export function segmentNumber(name: string): number | undefined {
 }
 
 /** Both copies of the header. */
-export function encodeSegmentHeader({
-  number,
-  salt,
-  networkId,
-}: SegmentHeader): Uint8Array<ArrayBuffer> {
+function encodeSegmentHeader({ number, salt, networkId }: SegmentHeader): Uint8Array<ArrayBuffer> {
   const writer = new BinaryWriter(HEADER_SIZE)
   writer.u32(MAGIC)
   writer.u32(VERSION)

@@ -34,17 +34,19 @@ export class WalTips {
     if (tip !== undefined) tip.isDamaged = true
   }
 
-  /** @throws {HoldfastError} `LOG_DAMAGED` if the group must begin anew first. */
-  check(record: WalRecord): void {
-    if (record.type === 'base' || record.type === 'drop') return
-    const tip = this.#tips.get(record.group)
-    if (tip?.isDamaged !== true) return
-    const { group } = record
-    throw new HoldfastError(`Cannot append to group ${group}: its log has lost records`, {
-      code: 'LOG_DAMAGED',
-      group,
-      index: tip.lastIndex,
-    })
+  /** @throws {HoldfastError} `LOG_DAMAGED` if one of their groups must begin anew first. */
+  check(records: readonly WalRecord[]): void {
+    const renewed = new Set<number>()
+    for (const { type, group } of records) {
+      if (type === 'base' || type === 'drop') renewed.add(group)
+      const tip = this.#tips.get(group)
+      if (tip?.isDamaged !== true || renewed.has(group)) continue
+      throw new HoldfastError(`Cannot append to group ${group}: its log has lost records`, {
+        code: 'LOG_DAMAGED',
+        group,
+        index: tip.lastIndex,
+      })
+    }
   }
 
   /** Takes a record that will be written into account; one that makes no sense is a bug. */

@@ -226,8 +226,8 @@ export class Wal {
       if ('payload' in record && record.payload.length > PAYLOAD_BYTES_MAX) {
         throw tooLarge('record', record.payload.length, PAYLOAD_BYTES_MAX)
       }
-      this.#tips.check(record)
     }
+    this.#tips.check(records)
     return sizeBytes
   }
 

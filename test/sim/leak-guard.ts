@@ -21,15 +21,15 @@ const doors: [string, Functions, readonly string[]][] = [
   ['', globals, ['setTimeout', 'setInterval', 'setImmediate', 'fetch']],
   ['Date.', Date as unknown as Functions, ['now']],
   ['Math.', Math as unknown as Functions, ['random']],
-  ['performance.', performance as unknown as Functions, ['now']],
+  ['performance.', Object.getPrototypeOf(performance) as Functions, ['now']],
   ['process.', process as unknown as Functions, ['hrtime']],
   ['crypto.', crypto as unknown as Functions, ['getRandomValues', 'randomUUID']],
-  ['net.', net as unknown as Functions, ['connect', 'createConnection', 'createServer']],
-  ['dgram.', dgram as unknown as Functions, ['createSocket']],
-  ['child_process.', childProcess as unknown as Functions, ['spawn', 'fork', 'exec', 'execFile']],
-  ['worker_threads.', workerThreads as unknown as Functions, ['Worker']],
-  ['fs.', fs as unknown as Functions, functionsOf(fs)],
-  ['fs.promises.', fs.promises as unknown as Functions, functionsOf(fs.promises)],
+  ['net.', net, ['connect', 'createConnection', 'createServer']],
+  ['dgram.', dgram, ['createSocket']],
+  ['child_process.', childProcess, ['spawn', 'fork', 'exec', 'execFile']],
+  ['worker_threads.', workerThreads, ['Worker']],
+  ['fs.', fs, functionsOf(fs)],
+  ['fs.promises.', fs.promises, functionsOf(fs.promises)],
 ]
 
 /** What promises, ticks, and synchronous signatures leave behind. */
@@ -53,7 +53,7 @@ export function guardAgainstLeaks(): () => void {
       const leak = new Error(`a simulated run touched the real world: ${type}`)
       if (ownCode.test(leak.stack ?? '')) leaks.push(leak)
     },
-  } as Parameters<typeof createHook>[0])
+  })
   hook.enable()
   return () => {
     hook.disable()

@@ -166,7 +166,7 @@ export class SimDrive {
           const result = work()
           deliver(() => resolve(result))
         } catch (error) {
-          deliver(() => reject(error as Error))
+          deliver(() => reject(error))
         }
       })
     })

@@ -75,7 +75,7 @@ export class SimNetwork implements Network {
       const give = (error: unknown): void => {
         const call = this.#calls.get(id)
         finish()
-        reject(error as Error)
+        reject(error)
         if (call !== undefined) this.#post(call.connection, { type: 'cancel', id })
       }
       const abort = (): void => give(signal?.reason)

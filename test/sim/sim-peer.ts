@@ -121,7 +121,7 @@ export class SimPeer {
 
   #exit(run: number, error: unknown, exited: (error: unknown) => void): void {
     if (!this.#isRunning || this.#run !== run) return
-    this.world.note(this.name, `exit ${error === undefined ? 'clean' : String(error)}`)
+    this.world.note(this.name, `exit ${error instanceof Error ? String(error) : 'clean'}`)
     this.#end()
     this.world.network.disconnect(this.name, 'process')
     exited(error)

@@ -156,7 +156,7 @@ export class SimStream implements ByteStream {
   }
 
   #send(packet: Unaddressed<Packet>): void {
-    this.#side.post({ ...packet, id: 0 } as Packet & { id: number })
+    this.#side.post({ ...packet, id: 0 })
   }
 }
 

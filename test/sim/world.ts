@@ -74,21 +74,19 @@ export class World {
 
   /** Lets time pass until `director` has returned, and returns what it did. */
   async play<Result>(director: () => Promise<Result>): Promise<Result> {
-    let outcome: { value: Result } | undefined
+    const outcomes: Result[] = []
     director().then(
-      value => {
-        outcome = { value }
-      },
+      value => outcomes.push(value),
       (error: unknown) => this.fail(error),
     )
     await settle()
-    while (outcome === undefined) {
+    while (outcomes.length === 0) {
       this.#throwFailure()
       if (!this.#step()) throw new Error('the world stands still: everybody waits, nothing is due')
       await settle()
     }
     this.#throwFailure()
-    return outcome.value
+    return outcomes[0] as Result
   }
 
   #step(): boolean {
