@@ -1,7 +1,7 @@
 /**
  * Plays a scenario with many seeds.
  *
- *     npm run sim -- --scenario wal --seeds 2000 [--seed 1] [--minutes 0.5] [--jobs 2] [--hashes]
+ *     npm run sim -- --scenario wal [--seeds 2000] [--seed 1] [--minutes 0.1] [--jobs 2] [--hashes]
  *
  * Seeds are shared out among child processes. The first failure is printed with the last events and
  * the command that replays it.
@@ -31,8 +31,8 @@ function settingsFrom(args: readonly string[]): Settings {
     args: [...args],
     options: {
       scenario: { type: 'string', default: '' },
-      seeds: { type: 'string', default: '100' },
-      seed: { type: 'string', default: '1' },
+      seeds: { type: 'string' },
+      seed: { type: 'string' },
       minutes: { type: 'string' },
       jobs: { type: 'string' },
       hashes: { type: 'boolean', default: false },
@@ -42,11 +42,12 @@ function settingsFrom(args: readonly string[]): Settings {
   if (scenario === undefined) {
     throw new RangeError(`--scenario is one of: ${[...scenarios.keys()].join(', ')}`)
   }
-  const seeds = positive('seeds', values.seeds)
+  // One seed that is named is meant to be played alone.
+  const seeds = positive('seeds', values.seeds ?? (values.seed === undefined ? '100' : '1'))
   return {
     scenario,
     seeds,
-    firstSeed: positive('seed', values.seed),
+    firstSeed: positive('seed', values.seed ?? '1'),
     minutes: positive('minutes', values.minutes ?? String(scenario.minutes)),
     jobs: Math.min(seeds, positive('jobs', values.jobs ?? String(availableParallelism()))),
     printsHashes: values.hashes,
@@ -109,7 +110,7 @@ class Tally {
     const { scenario } = this.#settings
     if (this.failure?.failure !== undefined) {
       const { seed, failure } = this.failure
-      console.error(failure.tail.slice(-Number(process.env['TAIL'] ?? TAIL_LINES)).join(''))
+      console.error(failure.tail.slice(-TAIL_LINES).join(''))
       console.error(`${scenario.name}: seed ${seed} failed\n${failure.message}`)
       const minutes =
         this.#settings.minutes === scenario.minutes ? '' : ` --minutes ${this.#settings.minutes}`
