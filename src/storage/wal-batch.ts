@@ -1,4 +1,3 @@
-import type { HoldfastError } from '../base/errors.ts'
 import { FRAME_HEADER_BYTES, frameBytes, groupBit, sealFrame } from './wal-frame.ts'
 import { encodeRecord, type WalRecord } from './wal-record.ts'
 
@@ -10,12 +9,12 @@ export class Batch {
   /** Settles when the frame is durable, or will not be. */
   readonly done: Promise<void>
   readonly resolve: () => void
-  readonly reject: (error: HoldfastError) => void
+  readonly reject: (error: unknown) => void
   readonly records: WalRecord[] = []
   readonly offsets: number[] = []
   groups = 0
-  /** What the log set aside for it in its queue. */
-  queuedBytes = 0
+  /** What it takes of the queue. */
+  waitingBytes = 0
   /** Where the frame is built; shared with the disk's thread, so it can be used again. */
   readonly buffer: Uint8Array
   #end = FRAME_HEADER_BYTES

@@ -22,13 +22,15 @@
 import { assert } from '../base/assert.ts'
 import type { Disk, Random, Timer, Timers } from '../base/environment.ts'
 import { codeOf, HoldfastError } from '../base/errors.ts'
-import { Batch } from './wal-batch.ts'
-import { frameBytes, groupBit } from './wal-frame.ts'
+import type { Batch } from './wal-batch.ts'
+import { frameBytes } from './wal-frame.ts'
 import { type Damage, type EntryPlace, GroupIndex } from './wal-index.ts'
-import { encodedBytesMax, PAYLOAD_BYTES_MAX, recordAt, type WalRecord } from './wal-record.ts'
+import { WalQueue } from './wal-queue.ts'
+import { recordAt, type WalRecord } from './wal-record.ts'
 import { recover, type Recovery, type RecoveryReport } from './wal-recovery.ts'
 import { NETWORK_ID_BYTES } from './wal-segment.ts'
 import { WalSegments } from './wal-segments.ts'
+import { WalSpace } from './wal-space.ts'
 import { WalTips } from './wal-tips.ts'
 
 export interface WalOptions {
@@ -73,38 +75,23 @@ export interface WalEntry {
 
 const FRAME_BYTES_MAX = 4 << 20
 
-/** Frame buffers kept for use again. */
-const BUFFERS_MAX = 2
-
-/** The largest group that is written again to free its oldest segment. */
-const REWRITE_BYTES_MAX = 1_048_576
-const REWRITE_ENTRIES_MAX = 8192
-
 export class Wal {
   /** What was found at the start. */
   readonly recovery: RecoveryReport
   readonly #groups: Map<number, GroupIndex>
   readonly #segments: WalSegments
   readonly #tips: WalTips
+  readonly #queue: WalQueue
+  readonly #space: WalSpace
   readonly #timers: Timers
-  readonly #frameBytesMax: number
-  readonly #queueBytesMax: number
   readonly #vouchAfterMs: number
-  readonly #segmentsBeforeRewrite: number
-  /** Batches not yet on disk, oldest first; the last one still takes records. */
-  readonly #queue: Batch[] = []
-  #queuedBytes = 0
-  /** The batch whose frame is being written. */
-  #writing: Batch | undefined
   #sequence: number
   #lastGroups: number
-  /** Where frames were built that are on disk now. */
-  readonly #buffers: Uint8Array[] = []
-  #flushing: Promise<void> | undefined
-  #maintaining: Promise<void> | undefined
   #vouchTimer: Timer | undefined
+  /** Whether the last frame is an empty one. */
   #isVouched = true
-  #failure: HoldfastError | undefined
+  /** Why nothing can be appended any more. */
+  #failure: Error | undefined
 
   /**
    * Reads the log in the disk's root directory, or begins one.
@@ -118,17 +105,15 @@ export class Wal {
   }
 
   private constructor(options: WalOptions, found: Recovery) {
-    const { disk, background = disk, random, networkId, segmentBytes = 64 << 20 } = options
+    const { disk, background = disk, random, networkId } = options
+    const { segmentBytes = 64 << 20, frameBytesMax = FRAME_BYTES_MAX } = options
     this.recovery = found.report
     this.#groups = found.groups
     this.#tips = new WalTips(found.groups)
     this.#sequence = found.nextSequence
     this.#lastGroups = found.lastGroups
     this.#timers = options.timers
-    this.#frameBytesMax = options.frameBytesMax ?? FRAME_BYTES_MAX
-    this.#queueBytesMax = options.queueBytesMax ?? 64 << 20
     this.#vouchAfterMs = options.vouchAfterMs ?? 100
-    this.#segmentsBeforeRewrite = options.segmentsBeforeRewrite ?? 3
     this.#segments = new WalSegments({
       disk,
       background,
@@ -137,6 +122,23 @@ export class Wal {
       segmentBytes,
       found: found.segments,
       resume: found.active,
+    })
+    this.#queue = new WalQueue({
+      frameBytesMax,
+      queueBytesMax: options.queueBytesMax ?? 64 << 20,
+      write: batch => this.#write(batch),
+      refused: error => this.#refused(error),
+      idle: () => this.#armVouch(),
+    })
+    this.#space = new WalSpace({
+      groups: this.#groups,
+      segments: this.#segments,
+      segmentsBeforeRewrite: options.segmentsBeforeRewrite ?? 3,
+      frameBytesMax,
+      read: (group, fromIndex, limitBytes) => this.read(group, fromIndex, limitBytes),
+      append: records => this.append(records),
+      isWaiting: group => this.#queue.has(group),
+      failed: error => this.#spaceFailed(error),
     })
   }
 
@@ -169,16 +171,11 @@ export class Wal {
    */
   append(records: readonly WalRecord[]): Promise<void> {
     try {
-      const sizeBytes = this.#admit(records)
-      const batch = this.#batchFor(sizeBytes)
-      for (const record of records) {
-        this.#tips.advance(record)
-        batch.add(record)
-      }
-      batch.queuedBytes += sizeBytes
-      this.#queuedBytes += sizeBytes
-      this.#flushing ??= this.#flush()
-      return batch.done
+      if (this.#failure !== undefined) throw this.#failure
+      const sizeBytes = this.#queue.measure(records)
+      this.#tips.check(records)
+      for (const record of records) this.#tips.advance(record)
+      return this.#queue.add(records, sizeBytes)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -206,73 +203,31 @@ export class Wal {
     return entries
   }
 
-  /** Flushes what waits, vouches for it, and lets go of the files. */
+  /** Takes no more, flushes what waits, vouches for it, and lets go of the files. */
   async close(): Promise<void> {
-    while (this.#flushing !== undefined) await this.#flushing
-    if (!this.#isVouched) await this.#vouch()
-    this.#vouchTimer?.cancel()
+    const isUsable = this.#failure === undefined
     this.#failure ??= closed()
-    await this.#maintaining
+    this.#vouchTimer?.cancel()
+    await this.#queue.drained()
+    if (isUsable && !this.#isVouched) await this.#vouch()
+    await this.#space.settled()
     await this.#segments.close()
   }
 
-  /** Refuses what cannot be appended; returns what it may take. */
-  #admit(records: readonly WalRecord[]): number {
-    if (this.#failure !== undefined) throw this.#failure
-    const sizeBytes = encodedBytesMax(records)
-    if (sizeBytes > this.#frameBytesMax) throw tooLarge('append', sizeBytes, this.#frameBytesMax)
-    if (this.#queuedBytes + sizeBytes > this.#queueBytesMax) throw busy(this.#queueBytesMax)
-    for (const record of records) {
-      if ('payload' in record && record.payload.length > PAYLOAD_BYTES_MAX) {
-        throw tooLarge('record', record.payload.length, PAYLOAD_BYTES_MAX)
-      }
-    }
-    this.#tips.check(records)
-    return sizeBytes
-  }
-
-  #batchFor(sizeBytes: number): Batch {
-    const last = this.#queue.at(-1)
-    if (last !== undefined && last.bodyBytes + sizeBytes <= this.#frameBytesMax) return last
-    const buffer = this.#buffers.pop() ?? new Uint8Array(newBuffer(this.#frameBytesMax))
-    const batch = new Batch(buffer)
-    this.#queue.push(batch)
-    return batch
-  }
-
-  async #flush(): Promise<void> {
-    // Whoever appends in this very turn shares the first frame.
-    await Promise.resolve()
-    for (let batch = this.#queue.shift(); batch !== undefined; batch = this.#queue.shift()) {
-      this.#queuedBytes -= batch.queuedBytes
-      this.#writing = batch
-      await this.#write(batch)
-      this.#maintain()
-    }
-    this.#writing = undefined
-    this.#flushing = undefined
-    this.#armVouch()
-  }
-
   async #write(batch: Batch): Promise<void> {
-    try {
-      const size = frameBytes(batch.bodyBytes)
-      const segment = await this.#segments.withRoom(size)
-      const frame = batch.seal(segment.salt, this.#sequence, this.#lastGroups)
-      const position = await this.#segments.write(frame)
-      if (this.#buffers.length < BUFFERS_MAX) this.#buffers.push(batch.buffer)
-      this.#sequence++
-      this.#lastGroups = batch.groups
-      this.#isVouched = batch.records.length === 0
-      this.#apply(batch, segment.number, position)
-      batch.resolve()
-    } catch (error) {
-      this.#refuse(batch, error)
-    }
+    const segment = await this.#segments.withRoom(frameBytes(batch.bodyBytes))
+    const frame = batch.seal(segment.salt, this.#sequence, this.#lastGroups)
+    const position = await this.#segments.write(frame)
+    this.#sequence++
+    this.#lastGroups = batch.groups
+    this.#isVouched = batch.records.length === 0
+    this.#apply(batch, { segment: segment.number, frame: position, offset: 0 })
+    this.#space.maintain()
   }
 
-  #apply(batch: Batch, segment: number, frame: number): void {
-    for (const [at, record] of batch.records.entries()) {
+  #apply(batch: Batch, place: { segment: number; frame: number; offset: number }): void {
+    for (let at = 0; at < batch.records.length; at++) {
+      const record = batch.records[at] as WalRecord
       if (record.type === 'drop') {
         this.#groups.delete(record.group)
         continue
@@ -282,18 +237,21 @@ export class Wal {
         index = new GroupIndex(record.group)
         this.#groups.set(record.group, index)
       }
-      index.apply(record, { segment, frame, offset: batch.offsets[at] as number })
+      place.offset = batch.offsets[at] as number
+      index.apply(record, place)
     }
   }
 
-  /** A batch could not be written: neither can those that may build on it. */
-  #refuse(batch: Batch, error: unknown): void {
+  /** What could not be written never was: the groups end where their durable records do. */
+  #refused(error: unknown): void {
     const isDefinite = codeOf(error) === 'DISK_FULL' || codeOf(error) === 'DISK_IO'
-    if (!isDefinite) this.#failure = error as HoldfastError
-    batch.reject(error as HoldfastError)
-    for (const behind of this.#queue.splice(0)) behind.reject(error as HoldfastError)
-    this.#queuedBytes = 0
+    if (!isDefinite) this.#failure ??= error as Error
     this.#tips.reset(this.#groups)
+  }
+
+  /** A full disk is for the next pass; a failed one shows in the next append; all else is a bug. */
+  #spaceFailed(error: unknown): void {
+    if (codeOf(error) === undefined) this.#failure ??= error as Error
   }
 
   #armVouch(): void {
@@ -301,75 +259,15 @@ export class Wal {
     const armedAt = this.#sequence
     this.#vouchTimer = this.#timers.after(this.#vouchAfterMs, () => {
       this.#vouchTimer = undefined
-      if (this.#sequence !== armedAt) this.#armVouch()
-      else if (this.#flushing === undefined) void this.#vouch()
+      if (this.#failure !== undefined || !this.#queue.isIdle) return
+      if (this.#sequence === armedAt) void this.#vouch()
+      else this.#armVouch()
     })
   }
 
-  /** An empty frame; whoever appends meanwhile simply rides in it. */
+  /** Writes an empty frame; if that fails, the last frame is just not vouched for. */
   async #vouch(): Promise<void> {
-    if (this.#failure !== undefined) return
-    const batch = this.#batchFor(0)
-    this.#flushing ??= this.#flush()
-    await batch.done.catch(() => undefined)
-  }
-
-  /** Frees space in the background, one pass at a time. */
-  #maintain(): void {
-    if (this.#failure !== undefined || this.#maintaining !== undefined) return
-    if (this.#segments.count < 2) return
-    if (this.#segments.oldest >= this.#oldestNeeded() && !this.#isCrowded()) return
-    this.#maintaining = this.#makeSpace()
-      .catch((error: unknown) => {
-        // Without space the next pass tries again; a failed disk shows in the next append.
-        if (codeOf(error) === undefined) this.#failure ??= error as HoldfastError
-      })
-      .finally(() => {
-        this.#maintaining = undefined
-      })
-  }
-
-  async #makeSpace(): Promise<void> {
-    if (this.#isCrowded()) {
-      const { oldest } = this.#segments
-      for (const index of this.#groups.values()) {
-        if (index.oldestSegment <= oldest) await this.#rewrite(index)
-      }
-    }
-    await this.#segments.removeBelow(this.#oldestNeeded())
-  }
-
-  /** Appends a small group as a whole, unless it changes meanwhile: then it is not idle. */
-  async #rewrite(index: GroupIndex): Promise<void> {
-    const { group, baseIndex, baseTerm, lastIndex, version } = index
-    if (index.damage !== undefined || index.liveBytes > REWRITE_BYTES_MAX) return
-    if (lastIndex - baseIndex > REWRITE_ENTRIES_MAX) return
-    const entries = await this.read(group, baseIndex + 1, REWRITE_BYTES_MAX + 1)
-    const isSame = this.#groups.get(group) === index && index.version === version
-    if (!isSame || this.#isWaiting(group)) return
-    const records: WalRecord[] = [{ type: 'base', group, index: baseIndex, term: baseTerm }]
-    if (index.state !== undefined) {
-      records.push({ type: 'state', group, payload: index.state.payload })
-    }
-    for (const entry of entries) records.push({ type: 'entry', group, ...entry })
-    if (encodedBytesMax(records) <= this.#frameBytesMax) await this.append(records)
-  }
-
-  /** Whether records of the group, or of one with the same bit, are on their way to the disk. */
-  #isWaiting(group: number): boolean {
-    return [this.#writing, ...this.#queue].some(
-      batch => ((batch?.groups ?? 0) & groupBit(group)) !== 0,
-    )
-  }
-
-  #isCrowded(): boolean {
-    return this.#segments.count > this.#segmentsBeforeRewrite
-  }
-
-  #oldestNeeded(): number {
-    let oldest = Number.POSITIVE_INFINITY
-    for (const index of this.#groups.values()) oldest = Math.min(oldest, index.oldestSegment)
-    return oldest
+    await this.#queue.add([], 0).catch(() => undefined)
   }
 
   #lost(group: number, { segment, index }: EntryPlace): HoldfastError {
@@ -404,20 +302,6 @@ function placesFrom(
     if (places.length > 0 && sizeBytes > limitBytes) return places
     places.push(place)
   }
-}
-
-/** Shared, so that the disk's thread reads it where it is; untouched pages cost nothing. */
-const newBuffer = (bodyBytesMax: number): SharedArrayBuffer =>
-  new SharedArrayBuffer(frameBytes(bodyBytesMax))
-
-function tooLarge(what: string, size: number, limit: number): HoldfastError {
-  const details = { code: 'TOO_LARGE', what, size, limit } as const
-  return new HoldfastError(`Cannot append ${what}: ${size} bytes, limit ${limit}`, details)
-}
-
-function busy(limit: number): HoldfastError {
-  const details = { code: 'BUSY', what: 'log queue', limit } as const
-  return new HoldfastError(`Cannot append: ${limit} bytes wait for the disk`, details)
 }
 
 function closed(): HoldfastError {

@@ -128,22 +128,22 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'remove a segment too early',
     scenario: 'wal',
-    file: 'storage/wal.ts',
-    find: `    await this.#segments.removeBelow(this.#oldestNeeded())`,
-    replace: `    await this.#segments.removeBelow(this.#oldestNeeded() + 1)`,
+    file: 'storage/wal-space.ts',
+    find: `    await segments.removeBelow(this.#oldestNeeded())`,
+    replace: `    await segments.removeBelow(this.#oldestNeeded() + 1)`,
   },
   {
     name: 'rewrite a group although it changes meanwhile',
     scenario: 'wal',
-    file: 'storage/wal.ts',
-    find: `    if (!isSame || this.#isWaiting(group)) return
+    file: 'storage/wal-space.ts',
+    find: `    if (!isSame || isWaiting(group)) return
 `,
     replace: ``,
   },
   {
     name: 'forget the state when a group is rewritten',
     scenario: 'wal',
-    file: 'storage/wal.ts',
+    file: 'storage/wal-space.ts',
     find: `    if (index.state !== undefined) {`,
     replace: `    if (index.state === null) {`,
   },
@@ -158,10 +158,11 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'keep what waits behind a refused append',
     scenario: 'wal',
-    file: 'storage/wal.ts',
-    find: `    for (const behind of this.#queue.splice(0)) behind.reject(error as HoldfastError)
-    this.#queuedBytes = 0
+    file: 'storage/wal-queue.ts',
+    find: `      const refused = [batch, ...this.#batches.splice(0)]
+      this.#waitingBytes = 0
 `,
-    replace: ``,
+    replace: `      const refused = [batch]
+`,
   },
 ]

@@ -1,0 +1,130 @@
+import { HoldfastError } from '../base/errors.ts'
+import { Batch } from './wal-batch.ts'
+import { frameBytes, groupBit } from './wal-frame.ts'
+import { encodedBytesMax, PAYLOAD_BYTES_MAX, type WalRecord } from './wal-record.ts'
+
+export interface WalQueueOptions {
+  /** The largest frame's body, and so the largest append. */
+  readonly frameBytesMax: number
+  /** What may wait to be written. */
+  readonly queueBytesMax: number
+  /** Makes a batch durable; called for one batch at a time. */
+  readonly write: (batch: Batch) => Promise<void>
+  /** A batch could not be written, and all that waited behind it were refused with it. */
+  readonly refused: (error: unknown) => void
+  /** Nothing waits any more. */
+  readonly idle: () => void
+}
+
+/** Frame buffers kept for use again. */
+const BUFFERS_MAX = 2
+
+/**
+ * Gathers records into batches and has them written, one after another: what arrives while a batch
+ * is being written shares the next one.
+ */
+export class WalQueue {
+  readonly #options: WalQueueOptions
+  /** Oldest first; the last one still takes records. */
+  readonly #batches: Batch[] = []
+  #waitingBytes = 0
+  #writing: Batch | undefined
+  #flushing: Promise<void> | undefined
+  readonly #buffers: Uint8Array[] = []
+
+  constructor(options: WalQueueOptions) {
+    this.#options = options
+  }
+
+  get isIdle(): boolean {
+    return this.#flushing === undefined
+  }
+
+  /**
+   * What the records will take of the queue.
+   * @throws {HoldfastError} `TOO_LARGE`, `BUSY` if there is no place for them.
+   */
+  measure(records: readonly WalRecord[]): number {
+    const { frameBytesMax, queueBytesMax } = this.#options
+    const sizeBytes = encodedBytesMax(records)
+    if (sizeBytes > frameBytesMax) throw tooLarge('append', sizeBytes, frameBytesMax)
+    if (this.#waitingBytes + sizeBytes > queueBytesMax) throw busy(queueBytesMax)
+    for (const record of records) {
+      if ('payload' in record && record.payload.length > PAYLOAD_BYTES_MAX) {
+        throw tooLarge('record', record.payload.length, PAYLOAD_BYTES_MAX)
+      }
+    }
+    return sizeBytes
+  }
+
+  /** Queues records that were measured; none at all make an empty frame. */
+  add(records: readonly WalRecord[], sizeBytes: number): Promise<void> {
+    const batch = this.#batchFor(sizeBytes)
+    for (const record of records) batch.add(record)
+    batch.waitingBytes += sizeBytes
+    this.#waitingBytes += sizeBytes
+    this.#flushing ??= this.#flush()
+    return batch.done
+  }
+
+  /** Whether records of the group, or of one with the same bit, are on their way to the disk. */
+  has(group: number): boolean {
+    return [this.#writing, ...this.#batches].some(
+      batch => ((batch?.groups ?? 0) & groupBit(group)) !== 0,
+    )
+  }
+
+  /** Resolves when nothing waits. */
+  async drained(): Promise<void> {
+    while (this.#flushing !== undefined) await this.#flushing
+  }
+
+  #batchFor(sizeBytes: number): Batch {
+    const { frameBytesMax } = this.#options
+    const last = this.#batches.at(-1)
+    if (last !== undefined && last.bodyBytes + sizeBytes <= frameBytesMax) return last
+    const batch = new Batch(this.#buffers.pop() ?? newBuffer(frameBytesMax))
+    this.#batches.push(batch)
+    return batch
+  }
+
+  async #flush(): Promise<void> {
+    // Whoever appends in this very turn shares the first frame.
+    await Promise.resolve()
+    for (let batch = this.#batches.shift(); batch !== undefined; batch = this.#batches.shift()) {
+      this.#waitingBytes -= batch.waitingBytes
+      this.#writing = batch
+      await this.#write(batch)
+    }
+    this.#writing = undefined
+    this.#flushing = undefined
+    this.#options.idle()
+  }
+
+  async #write(batch: Batch): Promise<void> {
+    try {
+      await this.#options.write(batch)
+      if (this.#buffers.length < BUFFERS_MAX) this.#buffers.push(batch.buffer)
+      batch.resolve()
+    } catch (error) {
+      const refused = [batch, ...this.#batches.splice(0)]
+      this.#waitingBytes = 0
+      this.#options.refused(error)
+      for (const { reject } of refused) reject(error)
+    }
+  }
+}
+
+/** Shared, so that the disk's thread reads it where it is; untouched pages cost nothing. */
+const newBuffer = (bodyBytesMax: number): Uint8Array =>
+  new Uint8Array(new SharedArrayBuffer(frameBytes(bodyBytesMax)))
+
+function tooLarge(what: string, size: number, limit: number): HoldfastError {
+  const details = { code: 'TOO_LARGE', what, size, limit } as const
+  return new HoldfastError(`Cannot append ${what}: ${size} bytes, limit ${limit}`, details)
+}
+
+function busy(limit: number): HoldfastError {
+  const details = { code: 'BUSY', what: 'log queue', limit } as const
+  return new HoldfastError(`Cannot append: ${limit} bytes wait for the disk`, details)
+}
