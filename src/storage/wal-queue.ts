@@ -1,3 +1,4 @@
+import type { Clock } from '../base/environment.ts'
 import { HoldfastError } from '../base/errors.ts'
 import { Batch } from './wal-batch.ts'
 import { frameBytes, groupBit } from './wal-frame.ts'
@@ -8,6 +9,7 @@ export interface WalQueueOptions {
   readonly frameBytesMax: number
   /** What may wait to be written. */
   readonly queueBytesMax: number
+  readonly clock: Clock
   /** Makes a batch durable; called for one batch at a time. */
   readonly write: (batch: Batch) => Promise<void>
   /** A batch could not be written, and all that waited behind it were refused with it. */
@@ -17,11 +19,22 @@ export interface WalQueueOptions {
 }
 
 /** Frame buffers kept for use again. */
-const BUFFERS_MAX = 2
+const BUFFERS_MAX = 3
+
+/**
+ * How large a frame may become per millisecond that the disk takes for one. Records can be prepared
+ * about twice as fast: a larger frame would keep the disk waiting while it is prepared, a smaller
+ * one would pay for more syncs than it must.
+ */
+const BYTES_PER_FLUSH_MS = 1_048_576
+const BATCH_BYTES_MIN = 262_144
+/** The weight of the last flush in the average of their durations. */
+const SMOOTHING = 0.1
 
 /**
  * Gathers records into batches and has them written, one after another: what arrives while a batch
- * is being written shares the next one.
+ * is being written shares the next one. The next batch leaves before those who waited for the last
+ * one go on, so that the disk and the writers work at the same time.
  */
 export class WalQueue {
   readonly #options: WalQueueOptions
@@ -30,6 +43,8 @@ export class WalQueue {
   #waitingBytes = 0
   #writing: Batch | undefined
   #flushing: Promise<void> | undefined
+  /** How long a batch takes to become durable, on average. */
+  #flushMs = 0
   readonly #buffers: Uint8Array[] = []
 
   constructor(options: WalQueueOptions) {
@@ -82,7 +97,9 @@ export class WalQueue {
   #batchFor(sizeBytes: number): Batch {
     const { frameBytesMax } = this.#options
     const last = this.#batches.at(-1)
-    if (last !== undefined && last.bodyBytes + sizeBytes <= frameBytesMax) return last
+    const likedBytes = Math.max(BATCH_BYTES_MIN, this.#flushMs * BYTES_PER_FLUSH_MS)
+    const limitBytes = Math.min(frameBytesMax, likedBytes)
+    if (last !== undefined && last.bodyBytes + sizeBytes <= limitBytes) return last
     const batch = new Batch(this.#buffers.pop() ?? newBuffer(frameBytesMax))
     this.#batches.push(batch)
     return batch
@@ -91,27 +108,44 @@ export class WalQueue {
   async #flush(): Promise<void> {
     // Whoever appends in this very turn shares the first frame.
     await Promise.resolve()
-    for (let batch = this.#batches.shift(); batch !== undefined; batch = this.#batches.shift()) {
-      this.#waitingBytes -= batch.waitingBytes
-      this.#writing = batch
-      await this.#write(batch)
+    for (let writing = this.#writeNext(); writing !== undefined;) {
+      const { batch, failure } = await writing
+      writing = this.#writeNext()
+      if (failure === undefined) batch.resolve()
+      else batch.reject(failure.error)
+      if (writing !== undefined) continue
+      // Those who waited come back with more in their next turn.
+      await Promise.resolve()
+      writing = this.#writeNext()
     }
-    this.#writing = undefined
     this.#flushing = undefined
     this.#options.idle()
   }
 
-  async #write(batch: Batch): Promise<void> {
+  /** Starts on the oldest batch. */
+  #writeNext(): Promise<{ batch: Batch; failure: { error: unknown } | undefined }> | undefined {
+    const batch = this.#batches.shift()
+    this.#writing = batch
+    if (batch === undefined) return undefined
+    this.#waitingBytes -= batch.waitingBytes
+    return this.#write(batch)
+  }
+
+  async #write(batch: Batch): Promise<{ batch: Batch; failure: { error: unknown } | undefined }> {
+    const { clock, write, refused } = this.#options
+    const startMs = clock.monotonicMs()
     try {
-      await this.#options.write(batch)
-      if (this.#buffers.length < BUFFERS_MAX) this.#buffers.push(batch.buffer)
-      batch.resolve()
+      await write(batch)
     } catch (error) {
-      const refused = [batch, ...this.#batches.splice(0)]
+      const behind = this.#batches.splice(0)
       this.#waitingBytes = 0
-      this.#options.refused(error)
-      for (const { reject } of refused) reject(error)
+      refused(error)
+      for (const { reject } of behind) reject(error)
+      return { batch, failure: { error } }
     }
+    this.#flushMs += (clock.monotonicMs() - startMs - this.#flushMs) * SMOOTHING
+    if (this.#buffers.length < BUFFERS_MAX) this.#buffers.push(batch.buffer)
+    return { batch, failure: undefined }
   }
 }
 

@@ -64,14 +64,20 @@ export class WalSegments {
     return this.#headers[0]?.number ?? Number.POSITIVE_INFINITY
   }
 
+  /** The active segment, if a frame of this size still fits. */
+  current(sizeBytes: number): SegmentHeader | undefined {
+    const active = this.#active
+    if (active === undefined || active.position + sizeBytes > active.sizeBytes) return undefined
+    return active.header
+  }
+
   /** The segment the next frame of this size goes to; rolls over if the active one is full. */
   async withRoom(sizeBytes: number): Promise<SegmentHeader> {
     const { segmentBytes } = this.#options
     assert(sizeBytes <= segmentBytes - SEGMENT_HEADER_BYTES, 'a frame fits into a segment')
     await this.#resume()
-    if (this.#active !== undefined && this.#active.position + sizeBytes <= this.#active.sizeBytes) {
-      return this.#active.header
-    }
+    const current = this.current(sizeBytes)
+    if (current !== undefined) return current
     const header = await this.#prepare()
     const file = await this.#options.disk.open(segmentName(header.number), 'write')
     this.#next = undefined

@@ -20,7 +20,7 @@
  * `DISK_FAILED` nothing is known about the last frame and the log answers nothing more.
  */
 import { assert } from '../base/assert.ts'
-import type { Disk, Random, Timer, Timers } from '../base/environment.ts'
+import type { Clock, Disk, Random, Timer, Timers } from '../base/environment.ts'
 import { codeOf, HoldfastError } from '../base/errors.ts'
 import type { Batch } from './wal-batch.ts'
 import { frameBytes } from './wal-frame.ts'
@@ -38,6 +38,7 @@ export interface WalOptions {
   readonly disk: Disk
   /** The same directory, for everything that may take its time. @default disk */
   readonly background?: Disk
+  readonly clock: Clock
   readonly timers: Timers
   readonly random: Random
   /** 32 bytes; a log of another network is refused. */
@@ -126,6 +127,7 @@ export class Wal {
     this.#queue = new WalQueue({
       frameBytesMax,
       queueBytesMax: options.queueBytesMax ?? 64 << 20,
+      clock: options.clock,
       write: batch => this.#write(batch),
       refused: error => this.#refused(error),
       idle: () => this.#armVouch(),
@@ -215,7 +217,8 @@ export class Wal {
   }
 
   async #write(batch: Batch): Promise<void> {
-    const segment = await this.#segments.withRoom(frameBytes(batch.bodyBytes))
+    const size = frameBytes(batch.bodyBytes)
+    const segment = this.#segments.current(size) ?? (await this.#segments.withRoom(size))
     const frame = batch.seal(segment.salt, this.#sequence, this.#lastGroups)
     const position = await this.#segments.write(frame)
     this.#sequence++

@@ -5,6 +5,7 @@ import { test } from 'node:test'
 
 import { fromUtf8, toUtf8 } from '../../src/base/bytes.ts'
 import { Prng } from '../../src/base/prng.ts'
+import { systemClock } from '../../src/node/system.ts'
 import { openDisk } from '../../src/storage/disk.ts'
 import { ThreadedDisk } from '../../src/storage/threaded-disk.ts'
 import type { WalRecord } from '../../src/storage/wal-record.ts'
@@ -20,6 +21,7 @@ const networkId = new Uint8Array(32).fill(1)
 const openWal = (directory: string, options: Partial<WalOptions> = {}): Promise<Wal> =>
   Wal.open({
     disk: openDisk(directory),
+    clock: systemClock,
     timers: new ManualTimers(),
     random: new Prng(1),
     networkId,

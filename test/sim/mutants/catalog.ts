@@ -159,10 +159,10 @@ export const mutants: readonly Mutant[] = [
     name: 'keep what waits behind a refused append',
     scenario: 'wal',
     file: 'storage/wal-queue.ts',
-    find: `      const refused = [batch, ...this.#batches.splice(0)]
+    find: `      const behind = this.#batches.splice(0)
       this.#waitingBytes = 0
 `,
-    replace: `      const refused = [batch]
+    replace: `      const behind: Batch[] = []
 `,
   },
 ]

@@ -144,10 +144,10 @@ class WalRun {
     await Promise.all(Array.from({ length: writers }, () => this.#write(wal, environment)))
   }
 
-  async #open({ disk, timers, random }: Environment): Promise<Wal> {
+  async #open({ disk, clock, timers, random }: Environment): Promise<Wal> {
     try {
       const networkId = new Uint8Array(32).fill(7)
-      return await Wal.open({ disk, timers, random, networkId, ...this.#settings })
+      return await Wal.open({ disk, clock, timers, random, networkId, ...this.#settings })
     } catch (error) {
       this.#counts.failedStarts++
       throw error
