@@ -21,6 +21,8 @@ export const openDisk = (root: string): Disk => new CheckedDisk(pooledCalls(root
 export class CheckedDisk implements Disk {
   readonly #calls: SystemCalls
   #failure: HoldfastError | undefined
+  /** Replacements under way, by path: one at a time, for they share the name of the new file. */
+  readonly #replacing = new Map<string, Promise<void>>()
 
   constructor(calls: SystemCalls) {
     this.#calls = calls
@@ -31,9 +33,9 @@ export class CheckedDisk implements Disk {
     return new CheckedFile(this, this.#calls, path, handle)
   }
 
-  rename(from: string, to: string): Promise<void> {
+  async rename(from: string, to: string): Promise<void> {
     checkPath(to)
-    return this.run('rename', from, () => this.#calls.rename(from, to))
+    await this.run('rename', from, () => this.#calls.rename(from, to))
   }
 
   remove(path: string): Promise<void> {
@@ -49,11 +51,24 @@ export class CheckedDisk implements Disk {
     return found.toSorted((a, b) => compare(fromUtf8(a.name), fromUtf8(b.name)))
   }
 
-  syncDirectory(directory: string): Promise<void> {
-    return this.runFinal('syncDirectory', directory, () => this.#calls.syncDirectory(directory))
+  async syncDirectory(directory: string): Promise<void> {
+    checkPath(directory)
+    await this.runFinal('syncDirectory', directory, () => this.#calls.syncDirectory(directory))
   }
 
-  async replace(path: string, bytes: Uint8Array): Promise<void> {
+  replace(path: string, bytes: Uint8Array): Promise<void> {
+    const before = this.#replacing.get(path) ?? Promise.resolve()
+    const replacing = before
+      .catch(() => undefined)
+      .then(() => this.#replace(path, bytes))
+      .finally(() => {
+        if (this.#replacing.get(path) === replacing) this.#replacing.delete(path)
+      })
+    this.#replacing.set(path, replacing)
+    return replacing
+  }
+
+  async #replace(path: string, bytes: Uint8Array): Promise<void> {
     const fresh = `${path}.tmp`
     await this.#removeLeftover(fresh)
     const file = await this.open(fresh, 'create')
@@ -113,6 +128,7 @@ class CheckedFile implements DiskFile {
   readonly #disk: CheckedDisk
   readonly #calls: SystemCalls
   readonly #handle: number
+  #isClosed = false
 
   constructor(disk: CheckedDisk, calls: SystemCalls, path: string, handle: number) {
     this.#disk = disk
@@ -126,7 +142,7 @@ class CheckedFile implements DiskFile {
     let done = 0
     while (done < length) {
       const rest = bytes.subarray(done)
-      const size = await this.#disk.run('read', this.path, () =>
+      const size = await this.#run('read', () =>
         this.#calls.read(this.#handle, rest, position + done),
       )
       if (size === 0) break
@@ -139,7 +155,7 @@ class CheckedFile implements DiskFile {
     let done = 0
     while (done < bytes.length) {
       const rest = done === 0 ? bytes : bytes.subarray(done)
-      const size = await this.#disk.run('write', this.path, () =>
+      const size = await this.#run('write', () =>
         this.#calls.write(this.#handle, rest, position + done),
       )
       if (size <= 0) throw noProgress(this.path)
@@ -152,8 +168,9 @@ class CheckedFile implements DiskFile {
     await this.datasync()
   }
 
-  datasync(): Promise<void> {
-    return this.#disk.runFinal('datasync', this.path, () => this.#calls.datasync(this.#handle))
+  async datasync(): Promise<void> {
+    this.#checkOpen()
+    await this.#disk.runFinal('datasync', this.path, () => this.#calls.datasync(this.#handle))
   }
 
   async preallocate(sizeBytes: number): Promise<void> {
@@ -171,17 +188,49 @@ class CheckedFile implements DiskFile {
   }
 
   truncate(sizeBytes: number): Promise<void> {
-    return this.#disk.run('truncate', this.path, () =>
-      this.#calls.truncate(this.#handle, sizeBytes),
-    )
+    return this.#run('truncate', () => this.#calls.truncate(this.#handle, sizeBytes))
   }
 
   sizeBytes(): Promise<number> {
-    return this.#disk.run('size', this.path, () => this.#calls.sizeBytes(this.#handle))
+    return this.#run('size', () => this.#calls.sizeBytes(this.#handle))
   }
 
-  close(): Promise<void> {
-    return this.#disk.runFinal('close', this.path, () => this.#calls.close(this.#handle))
+  /** The handle is given back in any case, even by a store that has failed. */
+  async close(): Promise<void> {
+    this.#checkOpen()
+    this.#isClosed = true
+    const closing = this.#calls.close(this.#handle)
+    await this.#disk
+      .runFinal('close', this.path, () => closing)
+      .catch((error: unknown) => {
+        closing.catch(() => undefined)
+        throw error
+      })
+  }
+
+  async #run<Result>(operation: string, call: () => Promise<Result>): Promise<Result> {
+    this.#checkOpen()
+    return this.#disk.run(operation, this.path, call)
+  }
+
+  /** The number of a closed file may be another file's by now. */
+  #checkOpen(): void {
+    if (this.#isClosed) throw new RangeError(`the file ${this.path} is closed`)
+  }
+}
+
+/** Opens a file for as long as `use` takes. */
+export async function withFile<Result>(
+  disk: Disk,
+  path: string,
+  mode: 'read' | 'write' | 'create',
+  use: (file: DiskFile) => Promise<Result>,
+): Promise<Result> {
+  const file = await disk.open(path, mode)
+  try {
+    return await use(file)
+  } finally {
+    await file.close()
   }
 }
 
@@ -201,6 +250,7 @@ function checkPath(path: string): void {
 function translate(cause: unknown, operation: string, path: string): HoldfastError {
   switch ((cause as { code?: string }).code ?? '') {
     case 'ENOENT':
+    case 'ENOTDIR':
       return failure(cause, operation, { code: 'FILE_NOT_FOUND', path })
     case 'EEXIST':
       return failure(cause, operation, { code: 'FILE_EXISTS', path })

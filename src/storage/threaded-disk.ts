@@ -54,6 +54,7 @@ export class ThreadedDisk implements Disk {
       transferList: [port2],
     })
     this.#port.on('message', (answer: DiskAnswer) => this.#settle(answer))
+    this.#port.on('messageerror', error => this.#die(error))
     this.#worker.on('error', error => this.#die(error))
     this.#worker.on('exit', () => this.#die(undefined))
     this.#port.unref()
@@ -104,12 +105,13 @@ export class ThreadedDisk implements Disk {
     if (this.#calls.size >= CALLS_MAX) return Promise.reject(tooMany())
     return new Promise((resolve, reject) => {
       const id = ++this.#lastId
-      if (this.#calls.size === 0) this.#port.ref()
-      this.#calls.set(id, { resolve, reject })
       const last = args.at(-1)
       const isMoved = last instanceof Uint8Array && last.buffer instanceof ArrayBuffer
       const request: DiskRequest = { id, call, file, args }
+      // If this throws nothing was sent, and nobody waits.
       this.#port.postMessage(request, isMoved ? [last.buffer] : [])
+      if (this.#calls.size === 0) this.#port.ref()
+      this.#calls.set(id, { resolve, reject })
       Atomics.add(this.#bell, 0, 1)
       Atomics.notify(this.#bell, 0)
     })
