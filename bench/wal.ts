@@ -13,7 +13,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
-import { systemClock, systemRandom, systemTimers } from '../src/node/system.ts'
+import { systemRandom, systemTimers } from '../src/node/system.ts'
 import { openDisk } from '../src/storage/disk.ts'
 import { ThreadedDisk } from '../src/storage/threaded-disk.ts'
 import type { WalRecord } from '../src/storage/wal-record.ts'
@@ -161,7 +161,6 @@ try {
   const wal = await Wal.open({
     disk,
     background: openDisk(directory),
-    clock: systemClock,
     timers: systemTimers,
     random: systemRandom(),
     networkId: new Uint8Array(32),

@@ -1,5 +1,7 @@
 import { crc32 } from 'node:zlib'
 
+import type { Random } from '../base/environment.ts'
+
 /**
  * A frame: one write and one sync of the log, with all records that were waiting.
  *
@@ -34,6 +36,8 @@ const DISPLACED_PER_SECTOR = SECTOR_WORDS - 2
 const STAMP_FLIPS_MAX = 2
 /** Set in every salt: keeps stamps far from zeros. */
 const SALT_BITS = 0x11111111
+const SALT_DISTANCE_MIN = 8
+const SALT_TRIES_MAX = 100
 
 export interface FrameHeader {
   /** One more than that of the frame before, across segments. */
@@ -44,8 +48,14 @@ export interface FrameHeader {
   readonly groupsBefore: number
 }
 
-/** A salt from 32 random bits. */
-export const saltFrom = (word: number): number => (word | SALT_BITS) >>> 0
+/** A new salt, far from zero and from the one that stamped the file before. */
+export function drawSalt(random: Random, before: number): number {
+  for (let tries = 0; tries < SALT_TRIES_MAX; tries++) {
+    const salt = (random.u32() | SALT_BITS) >>> 0
+    if (countBits(salt ^ before) >= SALT_DISTANCE_MIN) return salt
+  }
+  return (before ^ ~SALT_BITS) >>> 0
+}
 
 /** The bit of a group in a mask of groups. */
 export const groupBit = (group: number): number => (1 << (group % 32)) >>> 0

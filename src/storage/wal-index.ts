@@ -19,7 +19,7 @@ export interface EntryPlace extends Place {
 export interface Damage {
   /** The segment whose frame cannot be read. */
   readonly segment: number
-  /** The lowest index that may be wrong or missing; 0 where only the state may be. */
+  /** The lowest index that may be wrong or missing; 0 where not even the base is sure. */
   readonly index: number
 }
 

@@ -1,7 +1,6 @@
-import type { Clock } from '../base/environment.ts'
 import { HoldfastError } from '../base/errors.ts'
 import { Batch } from './wal-batch.ts'
-import { frameBytes, groupBit } from './wal-frame.ts'
+import { frameBytes } from './wal-frame.ts'
 import { encodedBytesMax, PAYLOAD_BYTES_MAX, type WalRecord } from './wal-record.ts'
 
 export interface WalQueueOptions {
@@ -9,7 +8,6 @@ export interface WalQueueOptions {
   readonly frameBytesMax: number
   /** What may wait to be written. */
   readonly queueBytesMax: number
-  readonly clock: Clock
   /** Makes a batch durable; called for one batch at a time. */
   readonly write: (batch: Batch) => Promise<void>
   /** A batch could not be written, and all that waited behind it were refused with it. */
@@ -20,16 +18,6 @@ export interface WalQueueOptions {
 
 /** Frame buffers kept for use again. */
 const BUFFERS_MAX = 3
-
-/**
- * How large a frame may become per millisecond that the disk takes for one. Records can be prepared
- * about twice as fast: a larger frame would keep the disk waiting while it is prepared, a smaller
- * one would pay for more syncs than it must.
- */
-const BYTES_PER_FLUSH_MS = 1_048_576
-const BATCH_BYTES_MIN = 262_144
-/** The weight of the last flush in the average of their durations. */
-const SMOOTHING = 0.1
 
 /**
  * Gathers records into batches and has them written, one after another: what arrives while a batch
@@ -43,8 +31,6 @@ export class WalQueue {
   #waitingBytes = 0
   #writing: Batch | undefined
   #flushing: Promise<void> | undefined
-  /** How long a batch takes to become durable, on average. */
-  #flushMs = 0
   readonly #buffers: Uint8Array[] = []
 
   constructor(options: WalQueueOptions) {
@@ -82,10 +68,10 @@ export class WalQueue {
     return batch.done
   }
 
-  /** Whether records of the group, or of one with the same bit, are on their way to the disk. */
+  /** Whether records of the group are on their way to the disk. */
   has(group: number): boolean {
-    return [this.#writing, ...this.#batches].some(
-      batch => ((batch?.groups ?? 0) & groupBit(group)) !== 0,
+    return [this.#writing, ...this.#batches].some(batch =>
+      batch?.records.some(record => record.group === group),
     )
   }
 
@@ -97,9 +83,7 @@ export class WalQueue {
   #batchFor(sizeBytes: number): Batch {
     const { frameBytesMax } = this.#options
     const last = this.#batches.at(-1)
-    const likedBytes = Math.max(BATCH_BYTES_MIN, this.#flushMs * BYTES_PER_FLUSH_MS)
-    const limitBytes = Math.min(frameBytesMax, likedBytes)
-    if (last !== undefined && last.bodyBytes + sizeBytes <= limitBytes) return last
+    if (last !== undefined && last.bodyBytes + sizeBytes <= frameBytesMax) return last
     const batch = new Batch(this.#buffers.pop() ?? newBuffer(frameBytesMax))
     this.#batches.push(batch)
     return batch
@@ -132,8 +116,7 @@ export class WalQueue {
   }
 
   async #write(batch: Batch): Promise<{ batch: Batch; failure: { error: unknown } | undefined }> {
-    const { clock, write, refused } = this.#options
-    const startMs = clock.monotonicMs()
+    const { write, refused } = this.#options
     try {
       await write(batch)
     } catch (error) {
@@ -143,7 +126,6 @@ export class WalQueue {
       for (const { reject } of behind) reject(error)
       return { batch, failure: { error } }
     }
-    this.#flushMs += (clock.monotonicMs() - startMs - this.#flushMs) * SMOOTHING
     if (this.#buffers.length < BUFFERS_MAX) this.#buffers.push(batch.buffer)
     return { batch, failure: undefined }
   }

@@ -39,7 +39,7 @@ export type WalRecord =
 export const PAYLOAD_BYTES_MAX = 2_097_152
 
 /** What a record takes at most beside its payload: a type and four varints. */
-const RECORD_OVERHEAD_BYTES_MAX = 33
+export const RECORD_OVERHEAD_BYTES_MAX = 33
 
 const tags = { entry: 1, state: 2, truncate: 3, trim: 4, base: 5, drop: 6 } as const
 

@@ -3,8 +3,8 @@ import { crc32 } from 'node:zlib'
 import { BinaryReader } from '../base/binary-reader.ts'
 import { BinaryWriter } from '../base/binary-writer.ts'
 import { equals } from '../base/bytes.ts'
-import type { Disk } from '../base/environment.ts'
-import { HoldfastError } from '../base/errors.ts'
+import type { Disk, DiskFile } from '../base/environment.ts'
+import { codeOf, HoldfastError } from '../base/errors.ts'
 import { SECTOR_BYTES } from './wal-frame.ts'
 
 /**
@@ -98,18 +98,11 @@ export async function createSegment(
   header: SegmentHeader,
   sizeBytes: number,
 ): Promise<void> {
-  const file = await disk.open(FRESH, 'create')
-  try {
+  await removeIfThere(disk, FRESH)
+  await place(disk, FRESH, header, async file => {
     await file.write(0, encodeSegmentHeader(header))
     await file.preallocate(sizeBytes)
-  } catch (error) {
-    await file.close()
-    await disk.remove(FRESH)
-    throw error
-  }
-  await file.close()
-  await disk.rename(FRESH, segmentName(header.number))
-  await disk.syncDirectory('.')
+  })
 }
 
 /** Sets a segment that is not needed any more aside; durable with the directory's next sync. */
@@ -117,16 +110,37 @@ export const setAside = (disk: Disk, number: number): Promise<void> =>
   disk.rename(segmentName(number), spareName(number))
 
 /** Makes a segment that was set aside the new one. Its old name must be gone durably. */
-export async function reuseSegment(
+export const reuseSegment = (disk: Disk, spare: number, header: SegmentHeader): Promise<void> =>
+  place(disk, spareName(spare), header, file => file.writeDurable(0, encodeSegmentHeader(header)))
+
+/** Fills a file and gives it the name of its segment; if that fails nothing is left of it. */
+async function place(
   disk: Disk,
-  spare: number,
+  name: string,
   header: SegmentHeader,
+  fill: (file: DiskFile) => Promise<void>,
 ): Promise<void> {
-  const file = await disk.open(spareName(spare), 'write')
-  await file.writeDurable(0, encodeSegmentHeader(header))
-  await file.close()
-  await disk.rename(spareName(spare), segmentName(header.number))
+  const file = await disk.open(name, name === FRESH ? 'create' : 'write')
+  try {
+    try {
+      await fill(file)
+    } finally {
+      await file.close()
+    }
+    await disk.rename(name, segmentName(header.number))
+  } catch (error) {
+    await removeIfThere(disk, name)
+    throw error
+  }
   await disk.syncDirectory('.')
+}
+
+async function removeIfThere(disk: Disk, name: string): Promise<void> {
+  try {
+    await disk.remove(name)
+  } catch (error) {
+    if (codeOf(error) !== 'FILE_NOT_FOUND') throw error
+  }
 }
 
 function foreign(path: string, reason: string): HoldfastError {

@@ -1,7 +1,8 @@
 import { assert } from '../base/assert.ts'
 import type { Disk, DiskFile, Random } from '../base/environment.ts'
 import { codeOf, HoldfastError } from '../base/errors.ts'
-import { frameBytes, readBody, readHeader, saltFrom, SECTOR_BYTES } from './wal-frame.ts'
+import { withFile } from './disk.ts'
+import { drawSalt, frameBytes, readBody, readHeader, SECTOR_BYTES } from './wal-frame.ts'
 import {
   createSegment,
   reuseSegment,
@@ -21,15 +22,24 @@ export interface WalSegmentsOptions {
   readonly segmentBytes: number
   /** What recovery found, oldest first. */
   readonly found: readonly SegmentHeader[]
-  /** The one of them that still has room, from `endPosition` on. */
-  readonly resume: { readonly header: SegmentHeader; readonly endPosition: number } | undefined
+  /** The last frame; the log goes on behind it. */
+  readonly tail: { readonly header: SegmentHeader; readonly endPosition: number } | undefined
+  /** The background disk failed for good. */
+  readonly failed: (error: unknown) => void
 }
+
+/** Files kept to be used again: groups are trimmed in steps, so segments come free in twos. */
+const SPARES_MAX = 2
+/** Frames that may be read at once. */
+const READS_MAX = 64
 
 interface Active {
   readonly header: SegmentHeader
   readonly file: DiskFile
   readonly sizeBytes: number
   position: number
+  /** Whether its successor was prepared, or that was tried in vain. */
+  isHalfFull: boolean
 }
 
 /**
@@ -43,16 +53,19 @@ export class WalSegments {
   /** Reads in progress per segment; such a segment is not removed. */
   readonly #readers = new Map<number, number>()
   #active: Active | undefined
+  /** Under way, or done and waiting to be used. */
   #next: Promise<SegmentHeader> | undefined
-  #found: WalSegmentsOptions['resume']
-  /** The segment whose file waits to become one again; its old name is gone for good. */
-  #spare: number | undefined
+  #reads = 0
+  /** Where recovery left off, until the first frame is written there. */
+  #tail: WalSegmentsOptions['tail']
+  /** Segments whose files wait to become new ones; their old names are gone for good. */
+  readonly #spares: SegmentHeader[] = []
   /** The same, before the directory was synced. */
-  #nextSpare: number | undefined
+  readonly #nextSpares: SegmentHeader[] = []
 
   constructor(options: WalSegmentsOptions) {
     this.#options = options
-    this.#found = options.resume
+    this.#tail = options.tail
     this.#headers = [...options.found]
   }
 
@@ -82,18 +95,20 @@ export class WalSegments {
     const file = await this.#options.disk.open(segmentName(header.number), 'write')
     this.#next = undefined
     await this.#active?.file.close()
-    this.#active = { header, file, sizeBytes: segmentBytes, position: SEGMENT_HEADER_BYTES }
+    const position = SEGMENT_HEADER_BYTES
+    this.#active = { header, file, sizeBytes: segmentBytes, position, isHalfFull: false }
     this.#headers.push(header)
     return header
   }
 
   /** Goes on in the segment that recovery left off in. */
   async #resume(): Promise<void> {
-    if (this.#found === undefined) return
-    const { header, endPosition: position } = this.#found
+    if (this.#tail === undefined) return
+    const { header, endPosition: position } = this.#tail
+    const sizeBytes = await sizeOf(this.#options.disk, header.number)
     const file = await this.#options.disk.open(segmentName(header.number), 'write')
-    this.#active = { header, file, sizeBytes: await file.sizeBytes(), position }
-    this.#found = undefined
+    this.#active = { header, file, sizeBytes, position, isHalfFull: false }
+    this.#tail = undefined
   }
 
   /**
@@ -108,11 +123,16 @@ export class WalSegments {
     try {
       await file.writeDurable(position, frame)
     } catch (error) {
-      if (codeOf(error) !== 'DISK_FAILED') await erase(file, position, length)
+      // A disk that is busy has not even begun.
+      const isBegun = codeOf(error) !== 'DISK_FAILED' && codeOf(error) !== 'BUSY'
+      if (isBegun) await erase(file, position, length)
       throw error
     }
     active.position += length
-    if (active.position > active.sizeBytes / 2) this.#prepare().catch(retryAtRollover)
+    if (!active.isHalfFull && active.position > active.sizeBytes / 2) {
+      active.isHalfFull = true
+      this.#prepare().catch((error: unknown) => this.#postpone(error))
+    }
     return position
   }
 
@@ -120,54 +140,54 @@ export class WalSegments {
   async readFrame(segment: number, position: number): Promise<Uint8Array | undefined> {
     const salt = this.#headers.find(header => header.number === segment)?.salt
     if (salt === undefined) return undefined
+    if (this.#reads >= READS_MAX) throw tooManyReads()
+    this.#reads++
     this.#readers.set(segment, (this.#readers.get(segment) ?? 0) + 1)
-    const file = await this.#options.background.open(segmentName(segment), 'read')
     try {
-      const sector = await file.read(position, SECTOR_BYTES)
-      const header = readHeader(sector, salt)
-      if (header === undefined) return undefined
-      const size = frameBytes(header.bodyBytes)
-      if (size > this.#options.segmentBytes) return undefined
-      const frame = size <= sector.length ? sector : await file.read(position, size)
-      return readBody(frame, salt, header)
+      return await readFrame(this.#options.background, { segment, salt, position })
     } finally {
-      await file.close()
+      this.#reads--
       this.#readers.set(segment, (this.#readers.get(segment) ?? 1) - 1)
     }
   }
 
-  /** Removes the segments below `number` that nobody reads. Returns how many went. */
-  async removeBelow(number: number): Promise<number> {
+  /** Removes the segments below `number` that nobody reads or writes. */
+  async removeBelow(number: number): Promise<void> {
+    const inUse = Math.min(
+      this.#active?.header.number ?? Infinity,
+      this.#tail?.header.number ?? Infinity,
+    )
     let removed = 0
     for (;;) {
       const [oldest] = this.#headers
-      if (oldest === undefined || oldest === this.#headers.at(-1)) break
-      if (oldest.number >= number || (this.#readers.get(oldest.number) ?? 0) > 0) break
+      if (oldest === undefined || this.#headers.length === 1) break
+      if (oldest.number >= Math.min(number, inUse)) break
+      if ((this.#readers.get(oldest.number) ?? 0) > 0) break
+      await this.#discard(oldest)
       this.#headers.shift()
       this.#readers.delete(oldest.number)
-      await this.#discard(oldest.number)
       removed++
     }
-    if (removed > 0) await this.#options.background.syncDirectory('.')
-    this.#spare ??= this.#nextSpare
-    this.#nextSpare = undefined
-    return removed
+    if (removed === 0) return
+    await this.#options.background.syncDirectory('.')
+    this.#spares.push(...this.#nextSpares.splice(0))
   }
 
   /** Removes a segment's file, or sets it aside to become the next one. */
-  async #discard(number: number): Promise<void> {
+  async #discard(header: SegmentHeader): Promise<void> {
+    const { number } = header
     const { background, segmentBytes } = this.#options
-    const isWanted = this.#spare === undefined && this.#nextSpare === undefined
+    const isWanted = this.#spares.length + this.#nextSpares.length < SPARES_MAX
     if (isWanted && (await sizeOf(background, number)) === segmentBytes) {
       await setAside(background, number)
-      this.#nextSpare = number
+      this.#nextSpares.push(header)
     } else {
       await background.remove(segmentName(number))
     }
   }
 
   async close(): Promise<void> {
-    await this.#next?.catch(retryAtRollover)
+    await this.#next?.catch((error: unknown) => this.#postpone(error))
     await this.#active?.file.close()
     this.#active = undefined
   }
@@ -184,28 +204,38 @@ export class WalSegments {
   async #create(): Promise<SegmentHeader> {
     const { random, networkId, segmentBytes, background } = this.#options
     const number = (this.#headers.at(-1)?.number ?? 0) + 1
-    const header = { number, salt: saltFrom(random.u32()), networkId }
-    const spare = this.#spare
-    if (spare !== undefined) {
-      this.#spare = undefined
-      await reuseSegment(background, spare, header)
-    } else {
-      await createSegment(background, header, segmentBytes)
-    }
+    const spare = this.#spares.shift()
+    const header = { number, salt: drawSalt(random, spare?.salt ?? 0), networkId }
+    if (spare === undefined) await createSegment(background, header, segmentBytes)
+    else await reuseSegment(background, spare.number, header)
     return header
+  }
+
+  /** What could not be done ahead of time is tried again when it must be, unless the disk is gone. */
+  #postpone(error: unknown): void {
+    if (codeOf(error) === 'DISK_FAILED') this.#options.failed(error)
   }
 }
 
-/** A segment that could not be prepared ahead of time is tried again when it is needed. */
-const retryAtRollover = (): void => undefined
+const readFrame = (
+  disk: Disk,
+  { segment, salt, position }: { segment: number; salt: number; position: number },
+): Promise<Uint8Array | undefined> =>
+  withFile(disk, segmentName(segment), 'read', async file => {
+    const sector = await file.read(position, SECTOR_BYTES)
+    const header = readHeader(sector, salt)
+    if (header === undefined) return undefined
+    const size = frameBytes(header.bodyBytes)
+    const frame = size <= sector.length ? sector : await file.read(position, size)
+    return readBody(frame, salt, header)
+  })
 
-async function sizeOf(disk: Disk, number: number): Promise<number> {
-  const file = await disk.open(segmentName(number), 'read')
-  try {
-    return await file.sizeBytes()
-  } finally {
-    await file.close()
-  }
+const sizeOf = (disk: Disk, number: number): Promise<number> =>
+  withFile(disk, segmentName(number), 'read', file => file.sizeBytes())
+
+function tooManyReads(): HoldfastError {
+  const details = { code: 'BUSY', what: 'log reads', limit: READS_MAX } as const
+  return new HoldfastError(`Cannot read the log: ${READS_MAX} reads are under way`, details)
 }
 
 /** Makes sure that a frame whose write failed half way is not found later. */

@@ -1,11 +1,13 @@
 import type { GroupIndex } from './wal-index.ts'
-import { encodedBytesMax, type WalRecord } from './wal-record.ts'
+import { RECORD_OVERHEAD_BYTES_MAX, type WalRecord } from './wal-record.ts'
 import type { WalSegments } from './wal-segments.ts'
 
 /** What the housekeeper needs of the log. */
 export interface WalSpaceOptions {
   readonly groups: ReadonlyMap<number, GroupIndex>
   readonly segments: WalSegments
+  /** Frames that recovery found lost. */
+  readonly damages: readonly { readonly segment: number }[]
   /** How many segments there may be before small idle groups are written again. */
   readonly segmentsBeforeRewrite: number
   readonly frameBytesMax: number
@@ -23,7 +25,6 @@ export interface WalSpaceOptions {
 
 /** The largest group that is written again to free its oldest segment. */
 const REWRITE_BYTES_MAX = 1_048_576
-const REWRITE_ENTRIES_MAX = 8_192
 
 /**
  * Frees segments that no group needs, one pass at a time. A small group that does nothing but pin
@@ -32,9 +33,18 @@ const REWRITE_ENTRIES_MAX = 8_192
 export class WalSpace {
   readonly #options: WalSpaceOptions
   #pass: Promise<void> | undefined
+  /** The oldest segment that is kept as evidence of lost frames. */
+  #evidence: number
 
   constructor(options: WalSpaceOptions) {
     this.#options = options
+    this.#evidence = Math.min(...options.damages.map(({ segment }) => segment))
+  }
+
+  /** Nobody needs to be told of the lost frames again. */
+  releaseEvidence(): void {
+    this.#evidence = Number.POSITIVE_INFINITY
+    this.maintain()
   }
 
   /** Starts a pass if there is something to gain and none is under way. */
@@ -59,7 +69,9 @@ export class WalSpace {
     if (this.#isCrowded()) {
       const { oldest } = segments
       for (const index of groups.values()) {
-        if (index.oldestSegment <= oldest) await this.#rewrite(index)
+        if (index.oldestSegment > oldest) continue
+        // One group that cannot be read must not keep the space of all.
+        await this.#rewrite(index).catch((error: unknown) => this.#options.failed(error))
       }
     }
     await segments.removeBelow(this.#oldestNeeded())
@@ -69,8 +81,9 @@ export class WalSpace {
   async #rewrite(index: GroupIndex): Promise<void> {
     const { groups, read, append, isWaiting, frameBytesMax } = this.#options
     const { group, baseIndex, baseTerm, lastIndex, version } = index
-    if (index.damage !== undefined || index.liveBytes > REWRITE_BYTES_MAX) return
-    if (lastIndex - baseIndex > REWRITE_ENTRIES_MAX) return
+    const sizeBytes =
+      index.liveBytes + (lastIndex - baseIndex + 2) * RECORD_OVERHEAD_BYTES_MAX + stateBytes(index)
+    if (index.damage !== undefined || sizeBytes > Math.min(REWRITE_BYTES_MAX, frameBytesMax)) return
     const entries = await read(group, baseIndex + 1, REWRITE_BYTES_MAX + 1)
     const isSame = groups.get(group) === index && index.version === version
     if (!isSame || isWaiting(group)) return
@@ -79,7 +92,7 @@ export class WalSpace {
       records.push({ type: 'state', group, payload: index.state.payload })
     }
     for (const entry of entries) records.push({ type: 'entry', group, ...entry })
-    if (encodedBytesMax(records) <= frameBytesMax) await append(records)
+    await append(records)
   }
 
   #isCrowded(): boolean {
@@ -87,10 +100,12 @@ export class WalSpace {
   }
 
   #oldestNeeded(): number {
-    let oldest = Number.POSITIVE_INFINITY
+    let oldest = this.#evidence
     for (const index of this.#options.groups.values()) {
       oldest = Math.min(oldest, index.oldestSegment)
     }
     return oldest
   }
 }
+
+const stateBytes = ({ state }: GroupIndex): number => state?.payload.length ?? 0

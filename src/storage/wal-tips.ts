@@ -51,6 +51,9 @@ export class WalTips {
 
   /** Takes a record that will be written into account; one that makes no sense is a bug. */
   advance(record: WalRecord): void {
+    assert(isNatural(record.group), `a group is a natural number, not ${record.group}`)
+    if ('index' in record) assert(isNatural(record.index), `index ${record.index} is natural`)
+    if ('term' in record) assert(isNatural(record.term), `term ${record.term} is natural`)
     if (record.type === 'drop') {
       this.#tips.delete(record.group)
       return
@@ -81,3 +84,5 @@ export class WalTips {
     }
   }
 }
+
+const isNatural = (value: number): boolean => Number.isSafeInteger(value) && value >= 0

@@ -20,7 +20,7 @@
  * `DISK_FAILED` nothing is known about the last frame and the log answers nothing more.
  */
 import { assert } from '../base/assert.ts'
-import type { Clock, Disk, Random, Timer, Timers } from '../base/environment.ts'
+import type { Disk, Random, Timer, Timers } from '../base/environment.ts'
 import { codeOf, HoldfastError } from '../base/errors.ts'
 import type { Batch } from './wal-batch.ts'
 import { frameBytes } from './wal-frame.ts'
@@ -28,7 +28,7 @@ import { type Damage, type EntryPlace, GroupIndex } from './wal-index.ts'
 import { WalQueue } from './wal-queue.ts'
 import { recordAt, type WalRecord } from './wal-record.ts'
 import { recover, type Recovery, type RecoveryReport } from './wal-recovery.ts'
-import { NETWORK_ID_BYTES } from './wal-segment.ts'
+import { NETWORK_ID_BYTES, SEGMENT_HEADER_BYTES } from './wal-segment.ts'
 import { WalSegments } from './wal-segments.ts'
 import { WalSpace } from './wal-space.ts'
 import { WalTips } from './wal-tips.ts'
@@ -38,7 +38,6 @@ export interface WalOptions {
   readonly disk: Disk
   /** The same directory, for everything that may take its time. @default disk */
   readonly background?: Disk
-  readonly clock: Clock
   readonly timers: Timers
   readonly random: Random
   /** 32 bytes; a log of another network is refused. */
@@ -75,6 +74,7 @@ export interface WalEntry {
 }
 
 const FRAME_BYTES_MAX = 4 << 20
+const SEGMENT_BYTES = 64 << 20
 
 export class Wal {
   /** What was found at the start. */
@@ -90,7 +90,7 @@ export class Wal {
   #lastGroups: number
   #vouchTimer: Timer | undefined
   /** Whether the last frame is an empty one. */
-  #isVouched = true
+  #isVouched: boolean
   /** Why nothing can be appended any more. */
   #failure: Error | undefined
 
@@ -99,15 +99,18 @@ export class Wal {
    * @throws {HoldfastError} `FOREIGN_STORE`, `DISK_*`
    */
   static async open(options: WalOptions): Promise<Wal> {
-    assert(options.networkId.length === NETWORK_ID_BYTES, 'a network id has 32 bytes')
+    const { networkId, frameBytesMax = FRAME_BYTES_MAX, segmentBytes = SEGMENT_BYTES } = options
     const disk = options.background ?? options.disk
-    const { networkId, frameBytesMax = FRAME_BYTES_MAX } = options
+    if (networkId.length !== NETWORK_ID_BYTES) throw new RangeError('a network id has 32 bytes')
+    if (segmentBytes < SEGMENT_HEADER_BYTES + frameBytes(frameBytesMax)) {
+      throw new RangeError(`a segment of ${segmentBytes} bytes is too small for the largest frame`)
+    }
     return new Wal(options, await recover({ disk, networkId, frameBytesMax }))
   }
 
   private constructor(options: WalOptions, found: Recovery) {
     const { disk, background = disk, random, networkId } = options
-    const { segmentBytes = 64 << 20, frameBytesMax = FRAME_BYTES_MAX } = options
+    const { segmentBytes = SEGMENT_BYTES, frameBytesMax = FRAME_BYTES_MAX } = options
     this.recovery = found.report
     this.#groups = found.groups
     this.#tips = new WalTips(found.groups)
@@ -115,6 +118,7 @@ export class Wal {
     this.#lastGroups = found.lastGroups
     this.#timers = options.timers
     this.#vouchAfterMs = options.vouchAfterMs ?? 100
+    this.#isVouched = found.lastGroups === 0
     this.#segments = new WalSegments({
       disk,
       background,
@@ -122,12 +126,12 @@ export class Wal {
       networkId,
       segmentBytes,
       found: found.segments,
-      resume: found.active,
+      tail: found.tail,
+      failed: error => this.#diskFailed(error),
     })
     this.#queue = new WalQueue({
       frameBytesMax,
       queueBytesMax: options.queueBytesMax ?? 64 << 20,
-      clock: options.clock,
       write: batch => this.#write(batch),
       refused: error => this.#refused(error),
       idle: () => this.#armVouch(),
@@ -135,13 +139,15 @@ export class Wal {
     this.#space = new WalSpace({
       groups: this.#groups,
       segments: this.#segments,
+      damages: found.report.damages,
       segmentsBeforeRewrite: options.segmentsBeforeRewrite ?? 3,
       frameBytesMax,
       read: (group, fromIndex, limitBytes) => this.read(group, fromIndex, limitBytes),
       append: records => this.append(records),
       isWaiting: group => this.#queue.has(group),
-      failed: error => this.#spaceFailed(error),
+      failed: error => this.#diskFailed(error),
     })
+    this.#armVouch()
   }
 
   /** Every group with durable records, ascending. */
@@ -179,6 +185,8 @@ export class Wal {
       for (const record of records) this.#tips.advance(record)
       return this.#queue.add(records, sizeBytes)
     } catch (error) {
+      // A record that makes no sense is a bug, and who knows what else is wrong.
+      if (codeOf(error) === undefined) this.#failure ??= error as Error
       return Promise.reject(error)
     }
   }
@@ -189,13 +197,15 @@ export class Wal {
    * @throws {HoldfastError} `LOG_DAMAGED` if one of them cannot be read as it was written.
    */
   async read(group: number, fromIndex: number, limitBytes: number): Promise<WalEntry[]> {
-    const index = this.#groups.get(group)
     const entries: WalEntry[] = []
     let frame: { place: EntryPlace; body: Uint8Array } | undefined
-    for (const place of placesFrom(index, fromIndex, limitBytes)) {
+    for (const place of placesFrom(this.#groups.get(group), fromIndex, limitBytes)) {
       if (frame?.place.frame !== place.frame || frame.place.segment !== place.segment) {
-        const body = await this.#segments.readFrame(place.segment, place.frame)
-        if (body === undefined) throw this.#lost(group, place)
+        const body = await this.#readFrame(place)
+        if (body === undefined) {
+          if (!this.#isCurrent(group, place)) return entries
+          throw this.#lost(group, place)
+        }
         frame = { place, body }
       }
       const record = recordAt(frame.body, place.offset)
@@ -205,6 +215,15 @@ export class Wal {
     return entries
   }
 
+  /**
+   * Says that every group which recovery's damages may concern has begun anew, or is known never to
+   * have been here. Until then lost frames are reported at each start, and the segments they were in
+   * are kept: a group of which nothing else is left could otherwise return as if it were new.
+   */
+  forgiveDamage(): void {
+    this.#space.releaseEvidence()
+  }
+
   /** Takes no more, flushes what waits, vouches for it, and lets go of the files. */
   async close(): Promise<void> {
     const isUsable = this.#failure === undefined
@@ -212,6 +231,7 @@ export class Wal {
     this.#vouchTimer?.cancel()
     await this.#queue.drained()
     if (isUsable && !this.#isVouched) await this.#vouch()
+    await this.#queue.drained()
     await this.#space.settled()
     await this.#segments.close()
   }
@@ -247,14 +267,14 @@ export class Wal {
 
   /** What could not be written never was: the groups end where their durable records do. */
   #refused(error: unknown): void {
-    const isDefinite = codeOf(error) === 'DISK_FULL' || codeOf(error) === 'DISK_IO'
-    if (!isDefinite) this.#failure ??= error as Error
+    this.#diskFailed(error)
     this.#tips.reset(this.#groups)
   }
 
-  /** A full disk is for the next pass; a failed one shows in the next append; all else is a bug. */
-  #spaceFailed(error: unknown): void {
-    if (codeOf(error) === undefined) this.#failure ??= error as Error
+  /** Work in the background failed: all but a lost disk, or a bug, is tried again. */
+  #diskFailed(error: unknown): void {
+    const code = codeOf(error)
+    if (code === undefined || code === 'DISK_FAILED') this.#failure ??= error as Error
   }
 
   #armVouch(): void {
@@ -273,9 +293,25 @@ export class Wal {
     await this.#queue.add([], 0).catch(() => undefined)
   }
 
+  async #readFrame({ segment, frame }: EntryPlace): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#segments.readFrame(segment, frame)
+    } catch (error) {
+      this.#diskFailed(error)
+      throw error
+    }
+  }
+
+  /** Whether the entry still lies there, and was not trimmed or replaced meanwhile. */
+  #isCurrent(group: number, { index, segment, frame }: EntryPlace): boolean {
+    const now = this.#groups.get(group)?.place(index)
+    return now?.segment === segment && now.frame === frame
+  }
+
   #lost(group: number, { segment, index }: EntryPlace): HoldfastError {
     this.#groups.get(group)?.markDamaged({ segment, index })
-    this.#tips.markDamaged(group)
+    // A new beginning may be on its way already.
+    if (!this.#queue.has(group)) this.#tips.markDamaged(group)
     const details = { code: 'LOG_DAMAGED', group, index } as const
     return new HoldfastError(`Cannot read entry ${index} of group ${group}: rot`, details)
   }
