@@ -1,9 +1,11 @@
 import { createHook } from 'node:async_hooks'
 import childProcess from 'node:child_process'
+import nodeCrypto from 'node:crypto'
 import dgram from 'node:dgram'
 import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import net from 'node:net'
+import os from 'node:os'
 import workerThreads from 'node:worker_threads'
 
 /**
@@ -21,12 +23,24 @@ const doors: [string, Functions, readonly string[]][] = [
   ['', globals, ['setTimeout', 'setInterval', 'setImmediate', 'fetch']],
   ['Date.', Date as unknown as Functions, ['now']],
   ['Math.', Math as unknown as Functions, ['random']],
-  ['performance.', Object.getPrototypeOf(performance) as Functions, ['now']],
-  ['process.', process as unknown as Functions, ['hrtime']],
-  ['crypto.', crypto as unknown as Functions, ['getRandomValues', 'randomUUID']],
+  ['performance.', Object.getPrototypeOf(performance) as Functions, ['now', 'mark', 'measure']],
+  [
+    'process.',
+    process as unknown as Functions,
+    ['hrtime', 'uptime', 'cpuUsage', 'memoryUsage', 'resourceUsage'],
+  ],
+  ['os.', os, functionsOf(os)],
+  ['Atomics.', Atomics as unknown as Functions, ['wait', 'waitAsync']],
+  ['WebAssembly.', globals['WebAssembly'] as Functions, ['compile', 'instantiate']],
+  ['crypto.', Object.getPrototypeOf(crypto) as Functions, ['getRandomValues', 'randomUUID']],
+  [
+    'node:crypto.',
+    nodeCrypto,
+    ['randomBytes', 'randomFill', 'randomFillSync', 'randomInt', 'randomUUID'],
+  ],
   ['net.', net, ['connect', 'createConnection', 'createServer']],
   ['dgram.', dgram, ['createSocket']],
-  ['child_process.', childProcess, ['spawn', 'fork', 'exec', 'execFile']],
+  ['child_process.', childProcess, functionsOf(childProcess)],
   ['worker_threads.', workerThreads, ['Worker']],
   ['fs.', fs, functionsOf(fs)],
   ['fs.promises.', fs.promises, functionsOf(fs.promises)],
@@ -65,7 +79,7 @@ export function guardAgainstLeaks(): () => void {
 
 function forbid(owner: Functions, name: string, label: string): () => void {
   const original = Object.getOwnPropertyDescriptor(owner, name)
-  if (original?.configurable !== true) return () => undefined
+  if (original?.configurable !== true) throw new Error(`the guard cannot close ${label}`)
   Object.defineProperty(owner, name, {
     ...original,
     value: () => {
@@ -79,6 +93,9 @@ function forbid(owner: Functions, name: string, label: string): () => void {
 function forbidNewDate(): () => void {
   const Original = Date
   globals['Date'] = new Proxy(Original, {
+    apply() {
+      throw new Error('a simulated run touched the real world: Date()')
+    },
     construct(target, args: [], newTarget) {
       if (args.length > 0) return Reflect.construct(target, args, newTarget) as object
       throw new Error('a simulated run touched the real world: new Date()')

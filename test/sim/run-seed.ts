@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+
 import { guardAgainstLeaks } from './leak-guard.ts'
 import type { Scenario } from './scenario.ts'
 import { World } from './world.ts'
@@ -31,14 +33,15 @@ export async function runSeed(
     counts = await world.play(() => scenario.play(world, minutes))
   } catch (error) {
     fail(error)
-  } finally {
-    process.off('unhandledRejection', fail)
   }
   try {
     lowerGuard()
   } catch (error) {
     fail(error)
   }
+  // Rejections that nobody handled are told only when the queue of ticks has run dry.
+  await nextTurn()
+  process.off('unhandledRejection', fail)
   world.note('world', `chance ${world.random.u32()}`)
   return {
     seed,

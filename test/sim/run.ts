@@ -156,7 +156,11 @@ async function coordinate(settings: Settings): Promise<boolean> {
     })
   })
   const codes = await Promise.all(endings)
-  return tally.finish() && codes.every(code => code === 0)
+  if (!tally.finish()) return false
+  const isWhole = codes.every(code => code === 0)
+  if (!isWhole)
+    console.error(`${settings.scenario.name}: a process of the run died: ${codes.join(', ')}`)
+  return isWhole
 }
 
 async function main(): Promise<void> {

@@ -30,6 +30,12 @@ export class SimNames {
     return found
   }
 
+  /** The files that have a name, or had one that a power cut may bring back. */
+  everyFile(): Set<SimFile> {
+    const nodes = [...this.#current.values(), ...this.#durable.values()]
+    return new Set(nodes.filter(node => node !== 'directory'))
+  }
+
   list(directory: string): [string, SimNode][] {
     return [...this.#current]
       .filter(([path]) => path !== '.' && parentOf(path) === directory)

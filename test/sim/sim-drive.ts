@@ -1,3 +1,5 @@
+import { crc32 } from 'node:zlib'
+
 import type { DirectoryEntry } from '../../src/base/environment.ts'
 import type { Prng } from '../../src/base/prng.ts'
 import { parentOf } from '../../src/storage/disk.ts'
@@ -21,6 +23,8 @@ export interface DriveFaults {
   /** A write fails after part of it was done. */
   writeError: number
   readError: number
+  /** Any other call fails: no handles left, or the medium refuses. */
+  callError: number
   /** A sync fails, and the pages are clean all the same. */
   syncError: number
   /** A sync returns and did nothing. */
@@ -35,6 +39,7 @@ const noFaults: DriveFaults = {
   shortWrite: 0,
   writeError: 0,
   readError: 0,
+  callError: 0,
   syncError: 0,
   syncLie: 0,
   syncSlow: 0,
@@ -54,6 +59,9 @@ export class SimDrive {
   /** Counts power cuts: what was under way then never happens. */
   #epoch = 0
   #lastHandle = 0
+  /** Counts processes. */
+  #process = 0
+  readonly #handles = new Map<number, { path: string; file: SimFile; mode: string }>()
 
   constructor(world: World, owner: string, options: SimDriveOptions) {
     const { capacityBytes = Number.POSITIVE_INFINITY, callMs = 0.02, syncMs = 0.5 } = options
@@ -63,6 +71,17 @@ export class SimDrive {
     this.#random = world.random.fork(`drive ${owner}`)
     this.#callMs = callMs
     this.#syncMs = syncMs
+  }
+
+  /** A process ended: the kernel closes its files. */
+  closeAll(): void {
+    this.#process++
+    this.#handles.clear()
+  }
+
+  /** Files that are open. */
+  get openFiles(): number {
+    return this.#handles.size
   }
 
   get usedBytes(): number {
@@ -81,7 +100,7 @@ export class SimDrive {
   /** Everything not synced is lost, torn, or kept, as chance has it. */
   cutPower(): void {
     this.#epoch++
-    for (const [, file] of this.#names.files()) file.cutPower(this.#random)
+    for (const file of this.#names.everyFile()) file.cutPower(this.#random)
     this.#names.cutPower(this.#random)
   }
 
@@ -91,16 +110,20 @@ export class SimDrive {
     this.#names = new SimNames()
   }
 
-  flipBit(path: string, position: number, bit: number): void {
+  /** A bit flips, or `sizeBytes` turn into noise. */
+  rot(path: string, position: number, sizeBytes: number | 'bit'): void {
     const file = this.#names.get(path)
     if (!(file instanceof SimFile)) throw new Error(`no file ${path} to damage`)
-    this.#world.note(this.#owner, `rot ${path} ${position}.${bit}`)
-    file.flipBit(position, bit)
+    this.#world.note(this.#owner, `rot ${path} ${position} ${sizeBytes}`)
+    const bit = this.#random.below(8)
+    if (sizeBytes === 'bit') file.rot(position, byte => byte ^ (1 << bit))
+    else file.rot(position, () => this.#random.below(256), sizeBytes)
   }
 
   /** The calls of one run of the process; `deliver` brings the results. */
   calls(deliver: (callback: () => void) => void): SystemCalls {
-    const handles = new Map<number, { path: string; file: SimFile }>()
+    const handles = this.#handles
+    const process = this.#process
     const call = <Result>(name: string, work: () => Result, meanMs = this.#callMs) =>
       this.#call(deliver, name, work, meanMs)
     const at = (handle: number): SimFile => {
@@ -111,17 +134,27 @@ export class SimDrive {
     return {
       open: (path, mode) =>
         call(`open ${path} ${mode}`, () => {
-          handles.set(++this.#lastHandle, { path, file: this.#open(path, mode) })
+          this.#mayRefuse()
+          const file = this.#open(path, mode)
+          // What is opened for a process that is gone is closed at once.
+          if (process === this.#process) handles.set(++this.#lastHandle, { path, file, mode })
           return this.#lastHandle
         }),
       read: (handle, into, position) =>
         call(`read ${position}+${into.length}`, () => this.#read(at(handle), into, position)),
       write: (handle, bytes, position) =>
-        call(`write ${position}+${bytes.length}`, () => this.#write(at(handle), bytes, position)),
+        call(`write ${position}+${bytes.length} ${crc32(bytes)}`, () => {
+          if (handles.get(handle)?.mode === 'read') throw systemError('EBADF', 'opened to read')
+          return this.#write(at(handle), bytes, position)
+        }),
       datasync: handle => call('datasync', () => this.#sync(at(handle)), this.#syncDuration()),
       truncate: (handle, sizeBytes) =>
         call(`truncate ${sizeBytes}`, () => at(handle).truncate(sizeBytes)),
-      sizeBytes: handle => call('size', () => at(handle).sizeBytes),
+      sizeBytes: handle =>
+        call('size', () => {
+          this.#mayRefuse()
+          return at(handle).sizeBytes
+        }),
       close: handle =>
         call('close', () => {
           at(handle)
@@ -129,11 +162,14 @@ export class SimDrive {
         }),
       rename: (from, to) =>
         call(`rename ${from} ${to}`, () => {
+          this.#mayRefuse()
           this.#find(from)
+          this.#findDirectory(parentOf(to))
           this.#names.rename(from, to)
         }),
       remove: path =>
         call(`remove ${path}`, () => {
+          this.#mayRefuse()
           this.#find(path)
           this.#names.remove(path)
         }),
@@ -191,7 +227,13 @@ export class SimDrive {
     if (this.#names.get(path) !== 'directory') throw systemError('ENOENT', path)
   }
 
+  #mayRefuse(): void {
+    if (!this.#random.chance(this.faults.callError)) return
+    throw systemError(this.#random.pick(['EMFILE', 'EIO']), 'call')
+  }
+
   #list(directory: string): DirectoryEntry[] {
+    this.#mayRefuse()
     this.#findDirectory(directory)
     return this.#random.shuffle(this.#names.list(directory)).map(([name, node]) => ({
       name,

@@ -103,11 +103,17 @@ export class SimFile {
     this.#cached.copyFrom(this.#durable)
   }
 
-  /** Flips a bit on the medium; the cache hides it until the power is cut. */
-  flipBit(position: number, bit: number): void {
-    if (position >= this.#durable.size) throw new RangeError('a bit flips inside the file')
-    const { bytes } = this.#durable
-    bytes[position] = (bytes[position] as number) ^ (1 << bit)
+  /**
+   * The medium rots. The cache hides it as long as it has something to write; then it may let go of
+   * its clean pages at any time, as it does here.
+   */
+  rot(position: number, spoil: (byte: number) => number, sizeBytes = 1): void {
+    const end = Math.min(position + sizeBytes, this.#durable.size)
+    const extents = this.#unsynced.length > 0 ? [this.#durable] : [this.#durable, this.#cached]
+    for (let at = position; at < end; at++) {
+      const spoiled = spoil(this.#durable.bytes[at] as number)
+      for (const { bytes } of extents) bytes[at] = spoiled
+    }
   }
 
   #persist(change: Change): void {

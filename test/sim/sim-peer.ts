@@ -115,6 +115,7 @@ export class SimPeer {
 
   #end(): void {
     this.#isRunning = false
+    this.drive.closeAll()
     this.#isPaused = false
     this.#backlog.length = 0
   }

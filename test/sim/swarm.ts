@@ -16,7 +16,7 @@ export interface Swarm {
   readonly downMs: number
   /** Share of crashes that are power cuts. */
   readonly powerShare: number
-  /** Share of crashes after which bits have flipped. */
+  /** Share of crashes, and of other moments, at which something has rotted. */
   readonly rotShare: number
 }
 
@@ -28,6 +28,7 @@ export function drawSwarm(random: Random): Swarm {
       shortWrite: rate(0.01, 0.2, 0.5),
       writeError: rate(0.001, 0.02),
       readError: rate(0.001, 0.02),
+      callError: rate(0.001, 0.02),
       syncError: rate(0.001, 0.02),
       syncSlow: rate(0.01, 0.1),
     },

@@ -4,7 +4,8 @@
  */
 import { registerHooks } from 'node:module'
 
-import { type Mutant, mutants } from './catalog.ts'
+import { mutants } from './catalog.ts'
+import type { Mutant } from './mutant.ts'
 
 /** The source with the bug in it; refuses a mutant that no longer fits. */
 export function planted(source: string, { name, file, find, replace }: Mutant): string {

@@ -10,7 +10,8 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 
-import { type Mutant, mutants } from './catalog.ts'
+import { mutants } from './catalog.ts'
+import type { Mutant } from './mutant.ts'
 
 interface Verdict {
   readonly mutant: Mutant

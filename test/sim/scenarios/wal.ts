@@ -1,6 +1,7 @@
 import type { Environment, Random } from '../../../src/base/environment.ts'
 import { codeOf, HoldfastError } from '../../../src/base/errors.ts'
 import { sleep } from '../../../src/base/waiting.ts'
+import { CheckedDisk } from '../../../src/storage/disk.ts'
 import { groupBit } from '../../../src/storage/wal-frame.ts'
 import type { WalRecord } from '../../../src/storage/wal-record.ts'
 import { Wal } from '../../../src/storage/wal.ts'
@@ -24,7 +25,7 @@ export const walScenario: Scenario = {
 const GROUP_ENTRIES_MAX = 40
 /** How long a writer waits for space. */
 const PATIENCE_MS = 200
-const LIFE_SIGNS_MS = 2_000
+const LIFE_SIGNS_MS = 500
 
 class WalRun {
   readonly #world: World
@@ -42,12 +43,19 @@ class WalRun {
     readonly thinkMs: number
     readonly entryBytesMax: number
   }
+  /** Whether flushes and everything else go through disks of their own, as in a real peer. */
+  readonly #hasTwoDisks: boolean
+  /** The log of the running process, once it was found to be right. */
+  #wal: Wal | undefined
+  /** The writers hold still. */
+  #isQuiet = false
   #hasRotted = false
   #lastPayload = 0
   readonly #counts = {
     starts: 0,
     failedStarts: 0,
     crashes: 0,
+    closed: 0,
     rots: 0,
     acknowledged: 0,
     refused: 0,
@@ -71,7 +79,9 @@ class WalRun {
       thinkMs: random.pick([5, 20, 100]),
       entryBytesMax: random.pick([40, 300, 1_500]),
     }
+    this.#hasTwoDisks = random.chance(0.5)
     this.#peer = world.addPeer('p', {
+      clock: this.#swarm.clock,
       drive: {
         ...this.#swarm.drive,
         ...(random.chance(0.3) ? { capacityBytes: segmentBytes * random.pick([3, 5, 9]) } : {}),
@@ -85,37 +95,84 @@ class WalRun {
     while (this.#world.nowMs < durationMs) {
       this.#start()
       await this.#world.sleep(this.#random.exponential(this.#swarm.crashEveryMs))
-      this.#crash()
+      if (this.#random.chance(this.#swarm.rotShare / 4)) this.#rot()
+      else await this.#end()
       await this.#world.sleep(this.#random.exponential(this.#swarm.downMs))
     }
     await this.#checkLife()
     return this.#counts
   }
 
-  /** Once nothing is wrong any more, the log opens, keeps what it had, and takes more. */
+  /** Once nothing is wrong any more, the log opens, keeps what it had, takes more, and frees space. */
   async #checkLife(): Promise<void> {
+    this.#calm()
+    const before = this.#counts.acknowledged
+    this.#start()
+    // A sync may still be on its slow way from before.
+    for (let waits = 0; waits < 60 && this.#counts.acknowledged < before + 10; waits++) {
+      await this.#world.sleep(LIFE_SIGNS_MS)
+    }
+    demand(this.#counts.acknowledged > before, 'the log takes nothing although all is well again')
+    await this.#checkSpace()
+    await this.#close()
+    const { openFiles } = this.#peer.drive
+    demand(openFiles === 0, `${openFiles} files are open after the log was closed`)
+  }
+
+  #calm(): void {
     const { drive } = this.#peer
     for (const fault of Object.keys(drive.faults)) {
       drive.faults[fault as keyof typeof drive.faults] = 0
     }
     drive.capacityBytes = Number.POSITIVE_INFINITY
-    const before = this.#counts.acknowledged
-    this.#start()
-    await this.#world.sleep(LIFE_SIGNS_MS)
-    demand(this.#counts.acknowledged > before, 'the log takes nothing although all is well again')
-    this.#crash()
+  }
+
+  /** Written over and over with nothing kept, the log does not grow. */
+  async #checkSpace(): Promise<void> {
+    const wal = this.#wal
+    demand(wal !== undefined, 'the log is open')
+    this.#isQuiet = true
+    await this.#world.sleep(1_000)
+    const { segmentBytes, frameBytesMax, segmentsBeforeRewrite } = this.#settings
+    const rounds = (segmentsBeforeRewrite + 12) * Math.ceil(segmentBytes / (frameBytesMax / 2))
+    for (const { group, lastIndex, lastTerm } of wal.groups) {
+      await this.#append(wal, [{ type: 'trim', group, index: lastIndex, term: lastTerm }])
+    }
+    await wal.append([{ type: 'base', group: 1_000, index: 0, term: 0 }])
+    for (let index = 1; index <= rounds; index++) {
+      const payload = new Uint8Array(frameBytesMax / 2)
+      await wal.append([
+        { type: 'entry', group: 1_000, index, term: 1, payload },
+        { type: 'trim', group: 1_000, index, term: 1 },
+      ])
+    }
+    // Space is freed beside the writing, and may lag behind it.
+    for (let calls = 0; calls < 10; calls++) {
+      await this.#world.sleep(500)
+      await wal.append([{ type: 'base', group: 1_000, index: 0, term: 0 }])
+    }
+    await wal.append([{ type: 'drop', group: 1_000 }])
+    const files = this.#peer.drive.files().length
+    const bound = segmentsBeforeRewrite + 4
+    demand(wal.segmentCount <= bound, `${wal.segmentCount} segments are kept, not ${bound}`)
+    demand(files <= bound + 2, `${files} files are kept for ${wal.segmentCount} segments`)
   }
 
   #start(): void {
     if (this.#peer.isRunning) return
     this.#counts.starts++
+    this.#wal = undefined
     this.#peer.start(error => {
+      if (error === undefined) return
       if (error instanceof Violation || codeOf(error) === undefined) this.#world.fail(error)
       else this.#world.schedule(20, () => this.#start())
     })
   }
 
-  #crash(): void {
+  /** The process ends: it is killed, with or without the machine, or closes the log. */
+  async #end(): Promise<void> {
+    if (!this.#peer.isRunning) return
+    if (this.#random.chance(0.2)) await this.#close()
     if (!this.#peer.isRunning) return
     this.#counts.crashes++
     const isPower = this.#random.chance(this.#swarm.powerShare)
@@ -123,31 +180,72 @@ class WalRun {
     if (this.#random.chance(this.#swarm.rotShare)) this.#rot()
   }
 
+  /** Closing ends, whatever the disk does. */
+  async #close(): Promise<void> {
+    const wal = this.#wal
+    if (wal === undefined) return
+    let isClosed = false
+    const ended = (): void => {
+      isClosed = true
+    }
+    wal.close().then(ended, (error: unknown) => {
+      if (codeOf(error) === undefined) this.#world.fail(error)
+      ended()
+    })
+    // A writer that meets the closed log ends the process, and with it the closing.
+    const isWaiting = (): boolean => !isClosed && this.#peer.isRunning && this.#wal === wal
+    for (let waits = 0; waits < 600 && isWaiting(); waits++) await this.#world.sleep(100)
+    demand(!isWaiting(), 'the log does not close within a minute')
+    this.#counts.closed++
+  }
+
   #rot(): void {
     const files = this.#peer.drive.files().filter(({ sizeBytes }) => sizeBytes > 0)
     if (files.length === 0) return
-    const { path, sizeBytes, newest } = this.#random.pick(files)
     this.#counts.rots++
     this.#hasRotted = true
+    if (this.#random.chance(0.3) && this.#rotWidely(files)) return
+    const { path, sizeBytes, newest } = this.#random.pick(files)
     // Half of the time where it hurts most: in what was written last.
     const isNewest = newest.sizeBytes > 0 && this.#random.chance(0.5)
     const position = isNewest
       ? newest.position + this.#random.below(newest.sizeBytes)
       : this.#random.below(sizeBytes)
-    this.#peer.drive.flipBit(path, Math.min(position, sizeBytes - 1), this.#random.below(8))
+    this.#peer.drive.rot(path, Math.min(position, sizeBytes - 1), 'bit')
+  }
+
+  /**
+   * A sector or a page turns into noise. Not in the newest two files: noise over the very last frame
+   * cannot be told from a write that never came, which the log does not claim to see.
+   */
+  #rotWidely(files: readonly { path: string; sizeBytes: number }[]): boolean {
+    const segments = files.filter(({ path }) => path.endsWith('.wal'))
+    const older = segments.toSorted((a, b) => (a.path < b.path ? -1 : 1)).slice(0, -2)
+    if (older.length === 0) return false
+    const { path, sizeBytes } = this.#random.pick(older)
+    const unit = this.#random.pick([512, 4_096])
+    const position = unit * this.#random.below(Math.ceil(sizeBytes / unit))
+    this.#peer.drive.rot(path, position, unit)
+    return true
   }
 
   async #program(environment: Environment): Promise<void> {
     const wal = await this.#open(environment)
     await this.#verify(wal)
+    this.#wal = wal
     const { writers } = this.#settings
     await Promise.all(Array.from({ length: writers }, () => this.#write(wal, environment)))
   }
 
-  async #open({ disk, clock, timers, random }: Environment): Promise<Wal> {
+  async #open({ disk, timers, random }: Environment): Promise<Wal> {
+    const { drive } = this.#peer
+    const background = this.#hasTwoDisks
+      ? new CheckedDisk(drive.calls(this.#peer.receiver()))
+      : disk
     try {
       const networkId = new Uint8Array(32).fill(7)
-      return await Wal.open({ disk, clock, timers, random, networkId, ...this.#settings })
+      const seams = { disk, background, timers, random }
+      return await Wal.open({ ...seams, networkId, ...this.#settings })
     } catch (error) {
       this.#counts.failedStarts++
       throw error
@@ -183,6 +281,7 @@ class WalRun {
         this.#model.settle(count)
         this.#model.forget()
         await this.#startAnew(wal, [...spared])
+        wal.forgiveDamage()
         return
       }
       complaints.push(wrong.join('; '))
@@ -209,6 +308,7 @@ class WalRun {
     const random = environment.random.fork(`writer ${this.#world.nowMs}`)
     for (;;) {
       await sleep(environment.timers, random.exponential(this.#settings.thinkMs))
+      if (this.#isQuiet) await new Promise(() => undefined)
       const wasAppended = await this.#append(wal, this.#invent(random))
       if (!wasAppended) await sleep(environment.timers, PATIENCE_MS)
       if (random.chance(0.02)) await this.#compareOne(wal, random)
