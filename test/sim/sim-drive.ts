@@ -91,6 +91,12 @@ export class SimDrive {
     this.#names = new SimNames()
   }
 
+  byteAt(path: string, position: number): number {
+    const file = this.#names.get(path)
+    if (!(file instanceof SimFile)) throw new Error(`no file ${path} to look at`)
+    return file.byteAt(position)
+  }
+
   flipBit(path: string, position: number, bit: number): void {
     const file = this.#names.get(path)
     if (!(file instanceof SimFile)) throw new Error(`no file ${path} to damage`)

@@ -103,6 +103,11 @@ export class SimFile {
     this.#cached.copyFrom(this.#durable)
   }
 
+  /** A byte on the medium. */
+  byteAt(position: number): number {
+    return this.#durable.bytes[position] as number
+  }
+
   /** Flips a bit on the medium; the cache hides it until the power is cut. */
   flipBit(position: number, bit: number): void {
     if (position >= this.#durable.size) throw new RangeError('a bit flips inside the file')
