@@ -4,7 +4,7 @@ import { BinaryWriter } from '../base/binary-writer.ts'
 import { equals } from '../base/bytes.ts'
 import type { Disk, DiskFile } from '../base/environment.ts'
 import { codeOf } from '../base/errors.ts'
-import { DIGEST_BYTES, ID_BYTES, LEAF_ROOM_BYTES } from './fragment-names.ts'
+import { DIGEST_BYTES, ID_BYTES } from './fragment-names.ts'
 import { SEALED_BYTES_MAX } from './fragment-record.ts'
 
 /**
@@ -30,6 +30,9 @@ export interface FragmentHead {
   /** One after another. */
   readonly leaves: Uint8Array
 }
+
+/** How many cells one call reads or writes: a call costs as much as two cells take to copy. */
+export const RUN_CELLS = 4
 
 const MAGIC = 0x52464648
 const VERSION = 1
@@ -129,12 +132,11 @@ export class FragmentFile {
     return this.head.leaves.length / DIGEST_BYTES
   }
 
-  /** Cell `index`, unverified, behind the room that its hash wants: which costs no copy. */
-  read(index: number): Promise<Uint8Array<ArrayBuffer>> {
+  /** The cells `from` … `to` - 1, one after another, unverified. */
+  read(from: number, to: number): Promise<Uint8Array<ArrayBuffer>> {
     const { cellBytes, sizeBytes } = this.head
-    const from = index * cellBytes
-    const length = Math.min(cellBytes, sizeBytes - from)
-    return this.#file.read(this.#cellsAt + from - LEAF_ROOM_BYTES, LEAF_ROOM_BYTES + length)
+    const end = Math.min(to * cellBytes, sizeBytes)
+    return this.#file.read(this.#cellsAt + from * cellBytes, end - from * cellBytes)
   }
 
   close(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/environment.ts'
 import { codeOf } from '../base/errors.ts'
+import { RUN_CELLS } from './fragment-file.ts'
 import type { FragmentIndex } from './fragment-index.ts'
 import type { FragmentNames } from './fragment-names.ts'
 import { FragmentReader, type FragmentReaderOptions } from './fragment-reader.ts'
@@ -44,9 +45,9 @@ export class FragmentHealth {
     try {
       const reader = await FragmentReader.open(id, record, this.#options)
       try {
-        for (let cell = 0; cell < reader.cells; cell++) {
+        for (let cell = 0; cell < reader.cells; cell += RUN_CELLS) {
           signal?.throwIfAborted()
-          await reader.read(cell)
+          await reader.read(cell, Math.min(cell + RUN_CELLS, reader.cells))
         }
       } finally {
         await reader.close()

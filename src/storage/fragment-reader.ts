@@ -14,6 +14,8 @@ export interface FragmentReaderOptions {
   readonly cellBytes: number
 }
 
+type OwnBytes = Uint8Array<ArrayBuffer>
+
 /**
  * A stored fragment, open for reading. Every cell is verified before it is returned, and the leaves
  * were when it was opened; what is not as it was written is `FRAGMENT_CORRUPT`. Cells of a fragment
@@ -26,7 +28,7 @@ export class FragmentReader {
   readonly leaves: Uint8Array
   /** One of the two. */
   readonly #file: FragmentFile | undefined
-  readonly #cell: Uint8Array<ArrayBuffer> | undefined
+  readonly #cell: OwnBytes | undefined
 
   /** @throws {HoldfastError} `FRAGMENT_CORRUPT`, `DISK_*` */
   static async open(
@@ -48,7 +50,7 @@ export class FragmentReader {
   constructor(
     id: Uint8Array,
     names: FragmentNames,
-    found: { file?: FragmentFile; cell?: Uint8Array<ArrayBuffer>; leaves: Uint8Array },
+    found: { file?: FragmentFile; cell?: OwnBytes; leaves: Uint8Array },
   ) {
     this.#id = id
     this.#names = names
@@ -61,14 +63,24 @@ export class FragmentReader {
     return this.leaves.length / DIGEST_BYTES
   }
 
-  /** Cell `index`, verified; a new array. */
-  async read(index: number): Promise<Uint8Array<ArrayBuffer>> {
-    if (this.#file === undefined) return (this.#cell as Uint8Array<ArrayBuffer>).slice()
-    const framed = await this.#file.read(index)
+  /** The cells `from` … `to` - 1, each verified, and a new array. */
+  async read(from: number, to: number): Promise<OwnBytes[]> {
+    if (this.#file === undefined) return from < to ? [(this.#cell as OwnBytes).slice()] : []
+    const { cellBytes } = this.#file.head
+    const run = await this.#file.read(from, to)
+    return Array.from({ length: to - from }, (_, at) => {
+      const cell = run.subarray(at * cellBytes, (at + 1) * cellBytes)
+      return this.#verified(from + at, cell)
+    })
+  }
+
+  /** A copy of the cell, if it is the one. */
+  #verified(index: number, cell: Uint8Array): OwnBytes {
+    const framed = new Uint8Array(LEAF_ROOM_BYTES + cell.length)
+    framed.set(cell, LEAF_ROOM_BYTES)
     const at = index * DIGEST_BYTES
     const wanted = this.leaves.subarray(at, at + DIGEST_BYTES)
-    const isGood =
-      framed.length > LEAF_ROOM_BYTES && equals(this.#names.leaf(this.#id, index, framed), wanted)
+    const isGood = cell.length > 0 && equals(this.#names.leaf(this.#id, index, framed), wanted)
     if (!isGood) throw corrupt(this.#names.encode(this.#id), `cell ${index} is another`)
     return framed.subarray(LEAF_ROOM_BYTES)
   }

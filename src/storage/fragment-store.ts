@@ -24,6 +24,7 @@ import type { Clock, Disk, Random } from '../base/environment.ts'
 import { codeOf } from '../base/errors.ts'
 import { type Ask, type Collected, FragmentCollector } from './fragment-collector.ts'
 import { missing } from './fragment-errors.ts'
+import { RUN_CELLS } from './fragment-file.ts'
 import { FragmentFiles } from './fragment-files.ts'
 import { type Finding, FragmentHealth, type Verdict } from './fragment-health.ts'
 import { FragmentIndex } from './fragment-index.ts'
@@ -54,9 +55,9 @@ export interface FragmentStoreOptions {
   readonly reserveBytes?: number
   /** Fixed when the store is made. @default 64 KiB */
   readonly cellBytes?: number
-  /** Puts at once; above it `BUSY`. @default 256 */
+  /** Puts at once, each with half a MiB; above it `BUSY`. @default 128 */
   readonly putsMax?: number
-  /** Reads at once; above it `BUSY`. @default 256 */
+  /** Reads at once, each with half a MiB; above it `BUSY`. @default 128 */
   readonly readsMax?: number
   /** How long a fragment stays whose record was lost to rot. @default one day */
   readonly lostRecordGraceMs?: number
@@ -142,8 +143,8 @@ export class FragmentStore {
     this.#writer = new FragmentWriter({ index, files, space, names, clock, random, cellBytes })
     this.#collector = new FragmentCollector({ index, files, names, clock, cellBytes })
     this.scrubber = new FragmentScrubber({ index, health: this.#health, names, clock })
-    this.#puts = new Limiter('puts', options.putsMax ?? 256)
-    this.#reads = new Limiter('reads', options.readsMax ?? 256)
+    this.#puts = new Limiter('puts', options.putsMax ?? 128)
+    this.#reads = new Limiter('reads', options.readsMax ?? 128)
   }
 
   get usage(): Usage & { readonly fragments: number } {
@@ -210,7 +211,7 @@ export class FragmentStore {
   }
 
   /**
-   * Cells `from` … `to` - 1, each verified, and a new array; one is read ahead.
+   * Cells `from` … `to` - 1, each verified, and a new array; a few are read ahead.
    * @throws {HoldfastError} `FRAGMENT_MISSING`, `FRAGMENT_CORRUPT`, `DISK_*`, `BUSY`
    */
   async *read(
@@ -220,19 +221,23 @@ export class FragmentStore {
     const key = this.#names.decode(id)
     const leave = this.#reads.enter()
     let opened: Opened | undefined
-    let ahead: Promise<Uint8Array<ArrayBuffer>> | undefined
+    let ahead: Promise<Uint8Array<ArrayBuffer>[]> | undefined
     try {
       opened = await this.#open(key)
       const { reader } = opened
       const end = to ?? reader.cells
       checkRange(from, end, reader.cells)
-      if (from < end) ahead = reader.read(from)
-      for (let at = from; ahead !== undefined; at++) {
-        const cell = await ahead
-        signal?.throwIfAborted()
-        ahead = at + 1 < end ? reader.read(at + 1) : undefined
+      const readFrom = (at: number) =>
+        at < end ? reader.read(at, Math.min(at + RUN_CELLS, end)) : undefined
+      ahead = readFrom(from)
+      for (let at = from; ahead !== undefined; at += RUN_CELLS) {
+        const cells = await ahead
+        ahead = readFrom(at + RUN_CELLS)
         ahead?.catch(() => undefined)
-        yield cell
+        for (const cell of cells) {
+          signal?.throwIfAborted()
+          yield cell
+        }
       }
     } catch (error) {
       if (opened !== undefined) await this.#examine(key, opened.record, error)
@@ -266,7 +271,8 @@ export class FragmentStore {
       const { reader, record } = await this.#open(key)
       try {
         checkRange(cell, cell + 1, reader.cells)
-        return { cell: await reader.read(cell), leaves: reader.leaves }
+        const [found] = await reader.read(cell, cell + 1)
+        return { cell: found as Uint8Array, leaves: reader.leaves }
       } catch (error) {
         await this.#examine(key, record, error)
         throw error

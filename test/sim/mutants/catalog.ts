@@ -200,7 +200,7 @@ export const mutants: readonly Mutant[] = [
     scenario: 'fragments',
     file: 'storage/fragment-reader.ts',
     find: `    if (!isGood) throw`,
-    replace: `    if (!isGood && framed.length === 0) throw`,
+    replace: `    if (!isGood && cell.length === 0) throw`,
   },
   {
     name: 'no checksum of the head of a file',
@@ -286,8 +286,8 @@ export const mutants: readonly Mutant[] = [
     name: 'scrub all cells but the last',
     scenario: 'fragments',
     file: 'storage/fragment-health.ts',
-    find: `cell < reader.cells; cell++`,
-    replace: `cell < reader.cells - 1; cell++`,
+    find: `cell < reader.cells; cell += RUN_CELLS`,
+    replace: `cell < reader.cells - 1; cell += RUN_CELLS`,
   },
   {
     name: 'no census',
