@@ -21,10 +21,19 @@ export type Failure =
   | { readonly code: 'FILE_NOT_FOUND'; readonly path: string }
   /** The operating system forbids it. State unchanged; fix owner or mode. */
   | { readonly code: 'FILE_FORBIDDEN'; readonly path: string; readonly operation: string }
+  /**
+   * The bytes of a fragment are not those its id names, or its file or record is not as it was
+   * written. A put changed nothing; what was stored is marked for repair. Never served.
+   */
+  | { readonly code: 'FRAGMENT_CORRUPT'; readonly id: string; readonly reason: string }
+  /** This store does not hold the fragment. State unchanged; ask another peer. */
+  | { readonly code: 'FRAGMENT_MISSING'; readonly id: string }
   /** The id names a hash that this version does not know. State unchanged; update this peer. */
   | { readonly code: 'HASH_UNKNOWN'; readonly tag: number }
   /** No such code exists: k ≥ 1, m ≥ 0, k + m ≤ 256. State unchanged; never retry. */
   | { readonly code: 'INVALID_SCHEME'; readonly k: number; readonly m: number }
+  /** Nobody holds this reference any more: its lease or grace is over. Put the fragment again. */
+  | { readonly code: 'LEASE_EXPIRED'; readonly id: string; readonly index: number }
   /** The log of this group has lost records it once acknowledged. Refetch them from a replica. */
   | { readonly code: 'LOG_DAMAGED'; readonly group: number; readonly index: number }
   /** Bytes from outside are not what they claim to be. State unchanged; never retry. */
@@ -42,6 +51,12 @@ export type Failure =
     }
   /** The store on disk was made by another network, or by a version this one cannot read. */
   | { readonly code: 'FOREIGN_STORE'; readonly path: string; readonly reason: string }
+  /** The store has no room for more, but serves what it has. Retry once space was freed. */
+  | {
+      readonly code: 'STORE_READONLY'
+      readonly usedBytes: number
+      readonly limitBytes: number
+    }
   /** No connection to the peer, or it was lost before the answer. Outcome unknown. */
   | { readonly code: 'PEER_UNREACHABLE'; readonly peer: string }
   /** The peer does not serve this protocol. State unchanged. */

@@ -110,6 +110,19 @@ export class SimDrive {
     this.#names = new SimNames()
   }
 
+  byteAt(path: string, position: number): number {
+    const file = this.#names.get(path)
+    if (!(file instanceof SimFile)) throw new Error(`no file ${path} to look at`)
+    return file.byteAt(position)
+  }
+
+  flipBit(path: string, position: number, bit: number): void {
+    const file = this.#names.get(path)
+    if (!(file instanceof SimFile)) throw new Error(`no file ${path} to damage`)
+    this.#world.note(this.#owner, `flip ${path} ${position}.${bit}`)
+    file.rot(position, byte => byte ^ (1 << bit))
+  }
+
   /** A bit flips, or `sizeBytes` turn into noise. */
   rot(path: string, position: number, sizeBytes: number | 'bit'): void {
     const file = this.#names.get(path)

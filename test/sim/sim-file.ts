@@ -103,6 +103,11 @@ export class SimFile {
     this.#cached.copyFrom(this.#durable)
   }
 
+  /** A byte on the medium. */
+  byteAt(position: number): number {
+    return this.#durable.bytes[position] as number
+  }
+
   /**
    * The medium rots. The cache hides it as long as it has something to write; then it may let go of
    * its clean pages at any time, as it does here.

@@ -1,7 +1,7 @@
 /**
  * Plants every bug of the catalog in turn and lets the simulator look for it.
  *
- *     npm run mutants [-- --only TEXT] [--seeds 2000]
+ *     npm run mutants [-- --only SCENARIO or TEXT] [--seeds 2000]
  *
  * Prints which seed found it and how. Fails if one is not found.
  */
@@ -68,7 +68,9 @@ async function huntAll(chosen: readonly Mutant[], report: (verdict: Verdict) => 
   await Promise.all(hunters)
 }
 
-const chosen = mutants.filter(({ name }) => name.includes(values.only))
+const chosen = mutants.filter(
+  ({ name, scenario }) => scenario === values.only || name.includes(values.only),
+)
 const width = Math.max(...chosen.map(({ name }) => name.length))
 let missed = 0
 console.log(`${'planted bug'.padEnd(width)}   seed       s  found as`)

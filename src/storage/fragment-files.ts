@@ -1,0 +1,174 @@
+import { toHex } from '../base/bytes.ts'
+import type { Disk, DiskFile } from '../base/environment.ts'
+import { codeOf } from '../base/errors.ts'
+import { FragmentFile, removeIfThere } from './fragment-file.ts'
+import { digestIn, type FragmentNames } from './fragment-names.ts'
+import type { FragmentRecord } from './fragment-record.ts'
+import { SharedSync } from './shared-sync.ts'
+
+/**
+ * Where the files of fragments lie:
+ *
+ *     incoming/<number>.<id>     being written, or written and not yet moved
+ *     frag/<2 hex digits>/<id>   at home, under the first byte of the digest
+ *
+ * A file is made durable where it comes in: its bytes by a sync of its own, its name by one sync of
+ * `incoming` that it shares with all others of that moment. Then the record is written, which names
+ * the number, and with that the fragment is stored; a power cut from now on finds the file here or
+ * at home, for a file system moves a name at once or not at all. The move itself is never synced.
+ * So no put syncs one of 256 directories, and what a crash left behind lies in one short list:
+ * at the next opening each of its files is moved home if the record names its number, and removed if
+ * not. Numbers are drawn at random and never again, so a half-written file cannot be taken for the
+ * one the record means.
+ */
+export class FragmentFiles {
+  readonly #disk: Disk
+  readonly #names: FragmentNames
+  readonly #syncs: SharedSync
+  /** Files that a record names and that are not at home yet, by id. */
+  readonly #away = new Map<string, string>()
+
+  constructor(disk: Disk, names: FragmentNames) {
+    this.#disk = disk
+    this.#names = names
+    this.#syncs = new SharedSync(disk)
+  }
+
+  /** Makes the directories that are missing, and durable. */
+  async prepare(): Promise<void> {
+    await this.#makeDirectories('.', [INCOMING, HOME])
+    await this.#makeDirectories(
+      HOME,
+      Array.from({ length: 256 }, (_, byte) => hexOf(byte)),
+    )
+  }
+
+  /**
+   * Deals with what a crash left in `incoming`. Returns how many files were moved home, and how many
+   * removed.
+   */
+  async recover(
+    recordOf: (id: Uint8Array) => Promise<FragmentRecord | undefined>,
+  ): Promise<{ moved: number; removed: number }> {
+    const found = { moved: 0, removed: 0 }
+    for (const { name } of await this.#disk.list(INCOMING)) {
+      const [, number = '', text = ''] = /^(\d+)\.([a-z2-7]+)$/.exec(name) ?? []
+      const id = this.#decode(text)
+      const isNamed = id !== undefined && (await recordOf(id))?.number === Number(number)
+      if (isNamed) await this.#disk.rename(`${INCOMING}/${name}`, this.home(id))
+      else await this.#disk.remove(`${INCOMING}/${name}`)
+      found[isNamed ? 'moved' : 'removed']++
+    }
+    return found
+  }
+
+  /** A new file to be written. */
+  create(id: Uint8Array, number: number): Promise<DiskFile> {
+    return this.#disk.open(this.#incoming(id, number), 'create')
+  }
+
+  /** Makes the names of new files durable. */
+  syncIncoming(): Promise<void> {
+    return this.#syncs.sync(INCOMING)
+  }
+
+  /** Gives up a file that no record names. */
+  discard(id: Uint8Array, number: number): Promise<void> {
+    return removeIfThere(this.#disk, this.#incoming(id, number))
+  }
+
+  /** Runs what makes a record name a file, and then moves that home. In the fragment's turn. */
+  async adopt(id: Uint8Array, number: number, record: () => Promise<void>): Promise<void> {
+    const key = toHex(id)
+    const path = this.#incoming(id, number)
+    const before = this.#away.get(key)
+    this.#away.set(key, path)
+    try {
+      await record()
+    } catch (error) {
+      if (before === undefined) this.#away.delete(key)
+      else this.#away.set(key, before)
+      throw error
+    }
+    try {
+      await this.#disk.rename(path, this.home(id))
+      this.#away.delete(key)
+    } catch (error) {
+      // It is stored where it is; the next opening moves it.
+      if (codeOf(error) === undefined) throw error
+    }
+  }
+
+  /**
+   * Opens the file of a fragment that has a record.
+   * @throws {HoldfastError} `FILE_NOT_FOUND`, `DISK_IO`
+   */
+  async open(id: Uint8Array): Promise<FragmentFile | undefined> {
+    const away = this.#away.get(toHex(id))
+    if (away !== undefined) {
+      try {
+        return await FragmentFile.open(this.#disk, away, id)
+      } catch (error) {
+        // It may just have been moved.
+        if (codeOf(error) !== 'FILE_NOT_FOUND') throw error
+      }
+    }
+    return FragmentFile.open(this.#disk, this.home(id), id)
+  }
+
+  /** Removes the file of a fragment, durably. In the fragment's turn. */
+  async remove(id: Uint8Array): Promise<void> {
+    const away = this.#away.get(toHex(id))
+    if (away !== undefined) {
+      await removeIfThere(this.#disk, away)
+      await this.#syncs.sync(INCOMING)
+      this.#away.delete(toHex(id))
+    }
+    await removeIfThere(this.#disk, this.home(id))
+    await this.#syncs.sync(directoryOf(id))
+  }
+
+  /** The ids of the files at home, a directory at a time. What is no fragment is passed over. */
+  async *atHome(): AsyncGenerator<Uint8Array> {
+    for (let byte = 0; byte < 256; byte++) {
+      for (const { name } of await this.#disk.list(`${HOME}/${hexOf(byte)}`)) {
+        const id = this.#decode(name)
+        if (id !== undefined && digestIn(id)[0] === byte) yield id
+      }
+    }
+  }
+
+  home(id: Uint8Array): string {
+    return `${directoryOf(id)}/${this.#names.encode(id)}`
+  }
+
+  #incoming(id: Uint8Array, number: number): string {
+    return `${INCOMING}/${number}.${this.#names.encode(id)}`
+  }
+
+  #decode(text: string): Uint8Array | undefined {
+    try {
+      return this.#names.decode(text)
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error
+      return undefined
+    }
+  }
+
+  async #makeDirectories(parent: string, names: readonly string[]): Promise<void> {
+    const there = new Set((await this.#disk.list(parent)).map(({ name }) => name))
+    for (const name of names) {
+      if (there.has(name)) continue
+      await this.#disk.makeDirectory(parent === '.' ? name : `${parent}/${name}`)
+    }
+    // Also when none was missing: a crash may have come before this sync.
+    await this.#disk.syncDirectory(parent)
+  }
+}
+
+export const HOME = 'frag'
+export const INCOMING = 'incoming'
+
+const hexOf = (byte: number): string => byte.toString(16).padStart(2, '0')
+
+const directoryOf = (id: Uint8Array): string => `${HOME}/${hexOf(digestIn(id)[0] as number)}`

@@ -1,0 +1,98 @@
+import { equals } from '../base/bytes.ts'
+import { corrupt, wrongCellSize } from './fragment-errors.ts'
+import { cellCount, RUN_CELLS } from './fragment-file.ts'
+import { DIGEST_BYTES, digestIn, type FragmentNames, LEAF_ROOM_BYTES } from './fragment-names.ts'
+
+export type Cells = AsyncIterable<Uint8Array> | Iterable<Uint8Array>
+
+export interface IntakeOptions {
+  readonly names: FragmentNames
+  readonly id: Uint8Array
+  readonly cellBytes: number
+  readonly sizeBytes: number
+  readonly signal: AbortSignal | undefined
+  /** Takes the array over. The next few cells are taken in meanwhile, and no more than that. */
+  readonly write: (position: number, run: Uint8Array<ArrayBuffer>) => Promise<void>
+}
+
+/**
+ * Takes a fragment in, cell by cell, and returns its leaves once it has proven to be the one with
+ * this id. Holds two runs of cells at most; copies each, so the sender may use its array again.
+ * However it ends, the sender is told that no more is wanted.
+ * @throws {HoldfastError} `FRAGMENT_CORRUPT`, `CELL_SIZE`, what `write` throws; the signal's reason
+ */
+export async function takeIn(cells: Cells, options: IntakeOptions): Promise<Uint8Array> {
+  const iterator = iteratorOf(cells)
+  try {
+    return await readAll(iterator, options)
+  } finally {
+    // A sender that hangs is not waited for.
+    void Promise.resolve(iterator.return?.()).catch(() => undefined)
+  }
+}
+
+async function readAll(
+  iterator: AsyncIterator<Uint8Array> | Iterator<Uint8Array>,
+  { names, id, cellBytes, sizeBytes, signal, write }: IntakeOptions,
+): Promise<Uint8Array> {
+  const leaves = new Uint8Array(cellCount(sizeBytes, cellBytes) * DIGEST_BYTES)
+  const scratch = new Uint8Array(LEAF_ROOM_BYTES + Math.min(cellBytes, sizeBytes))
+  const newRun = (at: number): Uint8Array<ArrayBuffer> =>
+    new Uint8Array(Math.min(RUN_CELLS * cellBytes, sizeBytes - at))
+  let runAt = 0
+  let run = newRun(runAt)
+  let writing: Promise<void> = Promise.resolve()
+  try {
+    for (let at = 0, index = 0; at < sizeBytes; at += cellBytes, index++) {
+      const { value, done } = await unlessAborted(iterator.next(), signal)
+      if (done === true) {
+        throw corrupt(names.encode(id), `it ends after ${at} of ${sizeBytes} bytes`)
+      }
+      const neededBytes = Math.min(cellBytes, sizeBytes - at)
+      if (value.length !== neededBytes) throw wrongCellSize(value.length, neededBytes)
+      const framed = scratch.subarray(0, LEAF_ROOM_BYTES + neededBytes)
+      framed.set(value, LEAF_ROOM_BYTES)
+      leaves.set(names.leaf(id, index, framed), index * DIGEST_BYTES)
+      // What is written is what was hashed, whatever the sender does to its array.
+      run.set(framed.subarray(LEAF_ROOM_BYTES), at - runAt)
+      const end = at + neededBytes
+      if (end < runAt + run.length) continue
+      await writing
+      writing = write(runAt, run)
+      // Heard of in a later round, which may be long in coming.
+      writing.catch(() => undefined)
+      runAt = end
+      run = newRun(runAt)
+    }
+    const { done } = await unlessAborted(iterator.next(), signal)
+    if (done !== true) throw corrupt(names.encode(id), `it goes on after ${sizeBytes} bytes`)
+  } finally {
+    // Nobody may close the file while it is being written to.
+    await Promise.allSettled([writing])
+  }
+  await writing
+  if (!equals(names.root(id, leaves), digestIn(id))) {
+    throw corrupt(names.encode(id), 'its cells have another root')
+  }
+  return leaves
+}
+
+const iteratorOf = (cells: Cells): AsyncIterator<Uint8Array> | Iterator<Uint8Array> =>
+  Symbol.asyncIterator in cells ? cells[Symbol.asyncIterator]() : cells[Symbol.iterator]()
+
+/** What `work` gives, or the reason of the signal if that comes first. */
+async function unlessAborted<Result>(
+  work: Result | Promise<Result>,
+  signal: AbortSignal | undefined,
+): Promise<Result> {
+  if (signal === undefined) return work
+  signal.throwIfAborted()
+  const { promise, reject } = Promise.withResolvers<never>()
+  const abort = (): void => reject(signal.reason)
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}

@@ -1,0 +1,39 @@
+import { toHex } from '../base/bytes.ts'
+import type { FragmentRecord } from './fragment-record.ts'
+
+/** What was looked up: the record, or that there is none. */
+export interface Known {
+  readonly record: FragmentRecord | undefined
+}
+
+/**
+ * The records last worked on, or their absence: a put asks twice, before the cells and after them,
+ * and a commit follows soon. Filled only in the fragment's turn, so it is never behind the
+ * key-value store.
+ */
+export class RecordCache {
+  readonly #known = new Map<string, Known>()
+  readonly #limit: number
+
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  get(id: Uint8Array): Known | undefined {
+    return this.#known.get(toHex(id))
+  }
+
+  /** The one that was set longest ago makes room. */
+  set(id: Uint8Array, record: FragmentRecord | undefined): void {
+    const key = toHex(id)
+    this.#known.delete(key)
+    this.#known.set(key, { record })
+    if (this.#known.size <= this.#limit) return
+    const [oldest] = this.#known.keys()
+    if (oldest !== undefined) this.#known.delete(oldest)
+  }
+
+  delete(id: Uint8Array): void {
+    this.#known.delete(toHex(id))
+  }
+}

@@ -1,0 +1,233 @@
+import { toHex } from '../../src/base/bytes.ts'
+import { HoldfastError } from '../../src/base/errors.ts'
+import type { Prng } from '../../src/base/prng.ts'
+import type { KeyChange, KeyRange, KeyValue, KeyValueEntry } from '../../src/storage/key-value.ts'
+import type { World } from './world.ts'
+
+/** Probabilities per call. */
+export interface KeyValueFaults {
+  /** A batch finds no space, and does not happen. */
+  full: number
+  /** A sync fails: the database answers nothing more, and the batch may have happened. */
+  syncError: number
+  readError: number
+}
+
+export interface SimKeyValueOptions {
+  readonly callMs?: number
+  readonly syncMs?: number
+}
+
+interface Batch {
+  readonly changes: readonly KeyChange[]
+}
+
+/**
+ * A database on a machine whose power may be cut. Batches become durable in their order: with a
+ * batch that is synced all before it, the others when the database is opened again, or by chance. A
+ * power cut loses the last ones. What is durable can rot: bits flip in values, and whole batches are
+ * skipped, as LevelDB does with a damaged record of its log.
+ */
+export class SimKeyValueDrive {
+  readonly faults: KeyValueFaults = { full: 0, syncError: 0, readError: 0 }
+  readonly #world: World
+  readonly #owner: string
+  readonly #random: Prng
+  readonly #callMs: number
+  readonly #syncMs: number
+  /** By the hexadecimal spelling of the key, which sorts like its bytes. */
+  #tables = new Map<string, Uint8Array>()
+  /** Batches since the last opening: the log. The first `#durable` of them survive a power cut. */
+  #log: Batch[] = []
+  #durable = 0
+  /** Tables and log. */
+  #current = new Map<string, Uint8Array>()
+  #sorted: string[] | undefined
+  #epoch = 0
+
+  constructor(world: World, owner: string, { callMs = 0.02, syncMs = 0.5 }: SimKeyValueOptions) {
+    this.#world = world
+    this.#owner = owner
+    this.#random = world.random.fork(`key-value ${owner}`)
+    this.#callMs = callMs
+    this.#syncMs = syncMs
+  }
+
+  /** Every key there is, in hexadecimal, ascending. */
+  keys(): readonly string[] {
+    this.#sorted ??= [...this.#current.keys()].toSorted()
+    return this.#sorted
+  }
+
+  /** Opens it for a run of the process; as LevelDB does, turns the log into tables. */
+  open(deliver: (callback: () => void) => void): KeyValue {
+    this.#epoch++
+    this.#tables = new Map(this.#current)
+    this.#log = []
+    this.#durable = 0
+    return new SimKeyValue(this, this.#epoch, deliver)
+  }
+
+  cutPower(): void {
+    this.#epoch++
+    const kept = this.#durable + this.#random.below(this.#log.length - this.#durable + 1)
+    this.#replay(this.#log.slice(0, kept))
+  }
+
+  /**
+   * The machine is off: a record of the log will be skipped at the next opening; neither the first
+   * one nor the last one, whose loss nothing could tell from a torn write.
+   */
+  skipBatch(): boolean {
+    if (this.#log.length < 3) return false
+    const skipped = 1 + this.#random.below(this.#log.length - 2)
+    this.#world.note(this.#owner, `skip batch ${skipped} of ${this.#log.length}`)
+    this.#replay(this.#log.filter((_, at) => at !== skipped))
+    return true
+  }
+
+  /** Flips a bit in the value of a key. */
+  flipBit(key: string): void {
+    const value = this.#current.get(key)?.slice()
+    if (value === undefined || value.length === 0) return
+    const at = this.#random.below(value.length)
+    this.#world.note(this.#owner, `rot ${key} ${at}`)
+    value[at] = (value[at] as number) ^ (1 << this.#random.below(8))
+    this.#current.set(key, value)
+  }
+
+  call<Result>(
+    { epoch, deliver }: { epoch: number; deliver: (callback: () => void) => void },
+    name: string,
+    { meanMs = this.#callMs, work }: { meanMs?: number; work: () => Result },
+  ): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.#world.schedule(this.#random.exponential(meanMs), () => {
+        if (this.#epoch !== epoch) return
+        this.#world.note(this.#owner, name)
+        try {
+          const result = work()
+          deliver(() => resolve(result))
+        } catch (error) {
+          deliver(() => reject(error))
+        }
+      })
+    })
+  }
+
+  get(key: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
+    if (this.#random.chance(this.faults.readError)) throw failure('DISK_IO', 'read')
+    return this.#current.get(toHex(key))?.slice()
+  }
+
+  page({ after, before, limit }: KeyRange): KeyValueEntry[] {
+    if (this.#random.chance(this.faults.readError)) throw failure('DISK_IO', 'read')
+    const [low, high] = [toHex(after), toHex(before)]
+    const keys = this.keys()
+    const from = firstAbove(keys, low)
+    const page: KeyValueEntry[] = []
+    for (let at = from; at < keys.length && page.length < limit; at++) {
+      const key = keys[at] as string
+      if (key >= high) break
+      const value = (this.#current.get(key) as Uint8Array).slice()
+      page.push({ key: Uint8Array.from(Buffer.from(key, 'hex')), value })
+    }
+    return page
+  }
+
+  batch(changes: readonly KeyChange[], sync: boolean): void {
+    if (this.#random.chance(this.faults.full)) throw failure('DISK_FULL', 'batch')
+    const copy = changes.map(({ key, value }) => ({ key, value: value?.slice() }))
+    const isFailing = sync && this.#random.chance(this.faults.syncError)
+    if (!isFailing || this.#random.chance(0.5)) {
+      this.#log.push({ changes: copy })
+      this.#apply({ changes: copy })
+    }
+    if (isFailing) throw failure('DISK_FAILED', 'sync')
+    if (sync) this.#durable = this.#log.length
+  }
+
+  /** How long a batch takes. */
+  batchMs(sync: boolean): number {
+    return sync ? this.#syncMs : this.#callMs
+  }
+
+  #replay(log: Batch[]): void {
+    this.#current = new Map(this.#tables)
+    this.#sorted = undefined
+    for (const batch of log) this.#apply(batch)
+    this.#log = log
+    this.#durable = log.length
+  }
+
+  #apply({ changes }: Batch): void {
+    for (const { key, value } of changes) {
+      const text = toHex(key)
+      if (value === undefined) this.#current.delete(text)
+      else this.#current.set(text, value)
+    }
+    this.#sorted = undefined
+  }
+}
+
+class SimKeyValue implements KeyValue {
+  readonly #drive: SimKeyValueDrive
+  readonly #run: { readonly epoch: number; readonly deliver: (callback: () => void) => void }
+  #failure: HoldfastError | undefined
+  #isWriting = false
+
+  constructor(drive: SimKeyValueDrive, epoch: number, deliver: (callback: () => void) => void) {
+    this.#drive = drive
+    this.#run = { epoch, deliver }
+  }
+
+  get(key: Uint8Array): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure)
+    return this.#drive.call(this.#run, `get ${toHex(key)}`, { work: () => this.#drive.get(key) })
+  }
+
+  getLarge(key: Uint8Array): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    return this.get(key)
+  }
+
+  page(range: KeyRange): Promise<KeyValueEntry[]> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure)
+    const work = (): KeyValueEntry[] => this.#drive.page(range)
+    return this.#drive.call(this.#run, `page ${toHex(range.after)}+${range.limit}`, { work })
+  }
+
+  async batch(changes: readonly KeyChange[], { sync }: { sync: boolean }): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure
+    if (this.#isWriting) throw new Error('batches are written one at a time')
+    this.#isWriting = true
+    try {
+      const work = (): void => this.#drive.batch(changes, sync)
+      const meanMs = this.#drive.batchMs(sync)
+      await this.#drive.call(this.#run, `batch ${changes.length}`, { meanMs, work })
+    } catch (error) {
+      if ((error as HoldfastError).code === 'DISK_FAILED') this.#failure = error as HoldfastError
+      throw error
+    } finally {
+      this.#isWriting = false
+    }
+  }
+
+  async close(): Promise<void> {
+    const details = { code: 'CLOSED', what: 'key-value store' } as const
+    this.#failure ??= new HoldfastError('The key-value store is closed', details)
+  }
+}
+
+/** The first index whose key is above `low`. */
+function firstAbove(keys: readonly string[], low: string): number {
+  let [from, to] = [0, keys.length]
+  while (from < to) {
+    const middle = (from + to) >> 1
+    if ((keys[middle] as string) <= low) from = middle + 1
+    else to = middle
+  }
+  return from
+}
+
+const failure = (code: 'DISK_IO' | 'DISK_FULL' | 'DISK_FAILED', operation: string) =>
+  new HoldfastError(`${code}: ${operation}`, { code, path: 'keys', operation })

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+
+import { fromUtf8 } from '../../src/base/bytes.ts'
+import type { KeyValue } from '../../src/storage/key-value.ts'
+import { LevelKeyValue } from '../../src/storage/level-key-value.ts'
+import { SimKeyValueDrive } from '../sim/sim-key-value.ts'
+import { World } from '../sim/world.ts'
+import { rejectsWith } from '../support/expect.ts'
+import { withDirectory } from '../support/temporary.ts'
+import { acceptKeyValue } from './key-value-acceptance.ts'
+
+acceptKeyValue('LevelDB', body =>
+  withDirectory(async directory => {
+    const path = join(directory, 'keys')
+    const opened: KeyValue[] = []
+    const open = async (): Promise<KeyValue> => {
+      const keyValue = await LevelKeyValue.open(path)
+      opened.push(keyValue)
+      return keyValue
+    }
+    try {
+      await body({ keyValue: await open(), reopen: open })
+    } finally {
+      for (const keyValue of opened) await keyValue.close()
+    }
+  }),
+)
+
+acceptKeyValue('simulated', async body => {
+  const world = new World(1)
+  const drive = new SimKeyValueDrive(world, 'keys', {})
+  const open = (): KeyValue => drive.open(callback => callback())
+  await world.play(() => body({ keyValue: open(), reopen: async () => open() }))
+})
+
+test('a simulated power cut loses batches behind the last sync, and only those', async () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const world = new World(seed)
+    const drive = new SimKeyValueDrive(world, 'keys', {})
+    await world.play(async () => {
+      const keyValue = drive.open(callback => callback())
+      for (const [at, sync] of [false, true, false, false].entries()) {
+        await keyValue.batch([{ key: Uint8Array.of(at), value: new Uint8Array(1) }], { sync })
+      }
+      drive.cutPower()
+      assert.deepEqual(drive.keys(), ['00', '01', '02', '03'].slice(0, drive.keys().length))
+      assert.ok(drive.keys().length >= 2)
+    })
+  }
+})
+
+test('a database that is open already is BUSY', () =>
+  withDirectory(async directory => {
+    const keyValue = await LevelKeyValue.open(join(directory, 'keys'))
+    await rejectsWith('BUSY', LevelKeyValue.open(join(directory, 'keys')))
+    await keyValue.close()
+  }))
+
+test('a database that cannot be made says why', () =>
+  withDirectory(async directory => {
+    writeFileSync(join(directory, 'keys'), 'a file')
+    await assert.rejects(LevelKeyValue.open(join(directory, 'keys')), { name: 'HoldfastError' })
+  }))
+
+/** What the store's own counting is for (`fragment-census.ts`). */
+test('LevelDB skips a rotten record of its log in silence', () =>
+  withDirectory(async directory => {
+    const path = join(directory, 'keys')
+    const keyValue = await LevelKeyValue.open(path)
+    const value = new Uint8Array(40_000).fill(7)
+    for (let at = 0; at < 8; at++) {
+      await keyValue.batch([{ key: Uint8Array.of(at), value }], { sync: true })
+    }
+    // A copy of the open database is what a power cut would have left.
+    const copy = join(directory, 'copy')
+    mkdirSync(copy)
+    for (const name of readdirSync(path)) {
+      const bytes = readFileSync(join(path, name))
+      if (name.endsWith('.log')) bytes[150_000] = (bytes[150_000] as number) ^ 1
+      if (name !== 'LOCK') writeFileSync(join(copy, name), bytes)
+    }
+    await keyValue.close()
+    const rotten = await LevelKeyValue.open(copy)
+    const page = await rotten.page({ after: fromUtf8(''), before: Uint8Array.of(255), limit: 10 })
+    await rotten.close()
+    const keys = page.map(({ key }) => key[0])
+    assert.ok(keys.includes(0) && keys.includes(7), 'it goes on behind the rotten record')
+    assert.ok(keys.length < 8, 'and does not mention it')
+  }))
