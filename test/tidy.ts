@@ -13,18 +13,19 @@ export interface SourceFile {
 
 const cores = ['clock', 'membership', 'consensus', 'erasure', 'catalog', 'placement']
 const network = ['libp2p', '@libp2p', '@chainsafe', '@multiformats', 'it-pipe', 'uint8arrays']
+const coding = ['reed-solomon-erasure.wasm', '@napi-rs/blake-hash', 'hash-wasm']
 
 /** Which folder may import which folder, package or scope. Absent means forbidden. */
 const layers: Record<string, readonly string[]> = {
   ...Object.fromEntries(cores.map(core => [core, ['base']])),
   '.': ['base', 'node'],
   base: ['npm:uint8arrays'],
-  erasure: ['base', 'npm:reed-solomon-erasure.wasm', 'npm:@napi-rs/blake-hash', 'npm:hash-wasm'],
+  erasure: ['base', 'npm:reed-solomon-erasure.wasm'],
   storage: ['base', 'node:', 'npm:classic-level'],
   net: ['base', 'node:', ...network.map(name => `npm:${name}`)],
-  node: ['base', ...cores, 'storage', 'net', 'node:'],
+  node: ['base', ...cores, 'storage', 'net', 'node:', ...coding.map(name => `npm:${name}`)],
   gateway: ['base', 'node', 'node:'],
-  cli: ['.', 'gateway', 'node:'],
+  cli: ['.', 'gateway', 'node:', 'npm:commander'],
 }
 
 /** What only a driver may touch: time, chance, the outside world, waiting. */

@@ -3,6 +3,8 @@
  * union and docs/errors.md equal. Each code says when, whether state changed, what to do.
  */
 export type Failure =
+  /** Fragments of several objects, and nothing tells which is wanted. State unchanged. */
+  | { readonly code: 'AMBIGUOUS'; readonly what: string; readonly count: number }
   /** A cell cannot be coded: it is no multiple of 64 bytes, or unlike the others. State unchanged. */
   | { readonly code: 'CELL_SIZE'; readonly sizeBytes: number; readonly neededBytes: number }
   /** The thing was closed before or during the call. What was not acknowledged may be undone. */
@@ -34,12 +36,18 @@ export type Failure =
   | { readonly code: 'INVALID_SCHEME'; readonly k: number; readonly m: number }
   /** Nobody holds this reference any more: its lease or grace is over. Put the fragment again. */
   | { readonly code: 'LEASE_EXPIRED'; readonly id: string; readonly index: number }
+  /** The object is encrypted and no key was given. State unchanged. */
+  | { readonly code: 'KEY_NEEDED' }
+  /** The object is encrypted under another key. State unchanged; never retry with this one. */
+  | { readonly code: 'KEY_WRONG' }
   /** The log of this group has lost records it once acknowledged. Refetch them from a replica. */
   | { readonly code: 'LOG_DAMAGED'; readonly group: number; readonly index: number }
   /** Bytes from outside are not what they claim to be. State unchanged; never retry. */
   | { readonly code: 'MALFORMED'; readonly what: string; readonly offset: number }
   /** A bounded queue is full. State unchanged; retry after a while. */
   | { readonly code: 'BUSY'; readonly what: string; readonly limit?: number }
+  /** A worker thread died before it answered. State unchanged, its input is lost; retry. */
+  | { readonly code: 'THREAD_LOST'; readonly thread: string }
   /** Fewer than `need` fragments were at hand. State unchanged; retry once more are reachable. */
   | { readonly code: 'TOO_FEW_FRAGMENTS'; readonly have: number; readonly need: number }
   /** The input is larger than its named bound. State unchanged; never retry. */

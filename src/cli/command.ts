@@ -1,34 +1,15 @@
 import { readFile } from 'node:fs/promises'
 
-/** Exit codes of the `holdfast` command. */
-const EXIT_OK = 0
-const EXIT_USAGE = 2
-
-const USAGE = `holdfast: a peer-to-peer, erasure-coded storage network
-
-Usage: holdfast [options]
-
-Options:
-  -V, --version  print the version
-  -h, --help     print this text`
-
 /** Runs the command line and returns the exit code. */
 export async function run(args: readonly string[]): Promise<number> {
   const [first] = args
-  switch (first) {
-    case '-V':
-    case '--version':
-      console.log(await version())
-      return EXIT_OK
-    case undefined:
-    case '-h':
-    case '--help':
-      console.log(USAGE)
-      return EXIT_OK
-    default:
-      console.error(`holdfast: unknown command or option '${first}'; try 'holdfast --help'`)
-      return EXIT_USAGE
+  if (first === '-V' || first === '--version') {
+    console.log(await version())
+    return 0
   }
+  // Loaded here, so that --version answers before the rest of the program is read.
+  const { runProgram } = await import('./program.ts')
+  return runProgram(args)
 }
 
 async function version(): Promise<string> {

@@ -83,6 +83,11 @@ export class VerifiedLeaves {
     return this.#leaves.length / DIGEST_BYTES
   }
 
+  /** The leaves of cells `from` … `to` - 1, one after another, as a copy. */
+  slice(from: number, to: number): Uint8Array {
+    return this.#leaves.slice(from * DIGEST_BYTES, to * DIGEST_BYTES)
+  }
+
   /** True if this is cell `index` of the fragment. Copies the cell to hash it. */
   matches(index: number, cell: Uint8Array): boolean {
     return this.#has(index) && this.#equals(index, leafOf(this.#hasher, index, cell))

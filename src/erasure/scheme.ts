@@ -15,9 +15,12 @@ export const FRAGMENTS_MAX = 256
 export function checkScheme({ k, m }: Scheme): void {
   const exists = Number.isInteger(k) && Number.isInteger(m) && k >= 1 && m >= 0
   if (exists && k + m <= FRAGMENTS_MAX) return
-  throw new HoldfastError(`Cannot code with k = ${k}, m = ${m}: at most ${FRAGMENTS_MAX} in all`, {
-    code: 'INVALID_SCHEME',
-    k,
-    m,
-  })
+  throw new HoldfastError(
+    `Cannot code with k = ${k}, m = ${m}: need k ≥ 1, m ≥ 0, k + m ≤ ${FRAGMENTS_MAX}`,
+    {
+      code: 'INVALID_SCHEME',
+      k,
+      m,
+    },
+  )
 }

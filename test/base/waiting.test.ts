@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
 import { test } from 'node:test'
 
-import { sleep, withDeadline } from '../../src/base/waiting.ts'
+import { abortable, sleep, withDeadline } from '../../src/base/waiting.ts'
 import { ManualTimers, settle } from '../support/manual-timers.ts'
 
 const TIMEOUT = { code: 'TIMEOUT', details: { code: 'TIMEOUT', what: 'answer', afterMs: 100 } }
@@ -175,4 +175,27 @@ test('a long-lived signal serves a thousand calls without a trace', async () => 
   }
   assert.equal(listeners(signal), 0)
   assert.equal(timers.pending, 0)
+})
+
+test('abortable passes on what the promise comes to', async () => {
+  const { signal } = new AbortController()
+  assert.equal(await abortable(Promise.resolve(1), signal), 1)
+  assert.equal(await abortable(Promise.resolve(1), undefined), 1)
+  await assert.rejects(abortable(Promise.reject(new Error('no')), signal), { message: 'no' })
+})
+
+test('abortable rejects as soon as the signal aborts, and at once if it has', async () => {
+  const controller = new AbortController()
+  const waiting = abortable(never(), controller.signal)
+  controller.abort(new Error('enough'))
+  await assert.rejects(waiting, { message: 'enough' })
+  const late = abortable(never(), controller.signal)
+  await assert.rejects(late, { message: 'enough' })
+})
+
+test('abortable leaves what the promise comes to afterwards unseen', async () => {
+  const failing = Promise.withResolvers<never>()
+  const waiting = abortable(failing.promise, AbortSignal.abort(new Error('enough')))
+  failing.reject(new Error('an echo'))
+  await assert.rejects(waiting, { message: 'enough' })
 })

@@ -45,7 +45,7 @@ test('a range is covered by whole units, and by no more than needed', () =>
       (plain, a, b) => {
         const from = Math.floor(Math.min(a, b) * plain)
         const to = Math.ceil(Math.max(a, b) * plain)
-        const ranges = sealedRanges(plain, from, to)
+        const ranges = sealedRanges({ plainBytes: plain }, from, to)
         const sizes = segmentSizes(plain)
         for (const range of ranges) {
           assert.equal(range.from % UNIT_BYTES, 0)
@@ -65,12 +65,24 @@ test('a range is covered by whole units, and by no more than needed', () =>
 
 test('a range over a border of segments is read from both', () =>
   assert.deepEqual(
-    sealedRanges(SEGMENT_PLAIN_BYTES + 10, SEGMENT_PLAIN_BYTES - 1, SEGMENT_PLAIN_BYTES + 1),
+    sealedRanges(
+      { plainBytes: SEGMENT_PLAIN_BYTES + 10 },
+      SEGMENT_PLAIN_BYTES - 1,
+      SEGMENT_PLAIN_BYTES + 1,
+    ),
     [
       { segment: 0, from: SEGMENT_BYTES - UNIT_BYTES, to: SEGMENT_BYTES },
       { segment: 1, from: 0, to: 10 + TAG_BYTES },
     ],
   ))
+
+test('without encryption units hold 64 KiB of the object itself', () => {
+  assert.equal(unitCount(UNIT_BYTES, 0), 1)
+  assert.deepEqual(segmentSizes(SEGMENT_BYTES + 5, 0), [SEGMENT_BYTES, 5])
+  assert.deepEqual(sealedRanges({ plainBytes: 200_000, tagBytes: 0 }, UNIT_BYTES, UNIT_BYTES + 1), [
+    { segment: 0, from: UNIT_BYTES, to: 2 * UNIT_BYTES },
+  ])
+})
 
 test('ranges outside the object are misuse', () => {
   for (const [from, to] of [
@@ -79,7 +91,7 @@ test('ranges outside the object are misuse', () => {
     [6, 5],
     [NaN, 5],
   ] as const)
-    assert.throws(() => sealedRanges(10, from, to), RangeError)
+    assert.throws(() => sealedRanges({ plainBytes: 10 }, from, to), RangeError)
   assert.throws(() => unitCount(-1), RangeError)
   assert.throws(() => sealedBytes(1.5), RangeError)
 })

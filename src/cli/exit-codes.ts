@@ -1,0 +1,28 @@
+import type { Failure } from '../index.ts'
+
+export const EXIT_OK = 0
+export const EXIT_USAGE = 2
+const EXIT_FAILED = 1
+const EXIT_NOT_FOUND = 3
+const EXIT_DENIED = 4
+/** Another attempt may succeed. */
+const EXIT_UNAVAILABLE = 5
+
+/** Codes that are not simply "failed". */
+const exitCodes: Partial<Record<Failure['code'], number>> = {
+  INVALID_SCHEME: EXIT_USAGE,
+  MALFORMED: EXIT_USAGE,
+  FILE_NOT_FOUND: EXIT_NOT_FOUND,
+  FILE_FORBIDDEN: EXIT_DENIED,
+  KEY_NEEDED: EXIT_DENIED,
+  KEY_WRONG: EXIT_DENIED,
+  BUSY: EXIT_UNAVAILABLE,
+  THREAD_LOST: EXIT_UNAVAILABLE,
+  TOO_FEW_FRAGMENTS: EXIT_UNAVAILABLE,
+}
+
+/** What the program ends with after this error. */
+export function exitCodeOf(error: unknown): number {
+  const { code } = error as { code?: Failure['code'] }
+  return (code && exitCodes[code]) ?? EXIT_FAILED
+}

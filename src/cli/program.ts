@@ -1,0 +1,38 @@
+import { Command, CommanderError } from 'commander'
+
+import { decodeCommand } from './decode-command.ts'
+import { encodeCommand } from './encode-command.ts'
+import { EXIT_OK, EXIT_USAGE, exitCodeOf } from './exit-codes.ts'
+import { interruption, Interrupted } from './interruption.ts'
+
+/** Reads the arguments, runs the command they name, and returns the exit code. */
+export async function runProgram(args: readonly string[]): Promise<number> {
+  const { signal, dispose } = interruption()
+  const program = createProgram(signal)
+  try {
+    if (args.length === 0) program.outputHelp()
+    else await program.parseAsync(args, { from: 'user' })
+    return EXIT_OK
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE
+    if (signal.aborted && signal.reason instanceof Interrupted) return signal.reason.exitCode
+    console.error(`holdfast: ${error instanceof Error ? error.message : String(error)}`)
+    return exitCodeOf(error)
+  } finally {
+    dispose()
+  }
+}
+
+function createProgram(signal: AbortSignal): Command {
+  const program = new Command('holdfast')
+    .description('A peer-to-peer, erasure-coded storage network')
+    .option('-V, --version', 'print the version')
+    .configureOutput({
+      outputError: (text, write) => write(text.replace(/^error: /, 'holdfast: ')),
+    })
+    .exitOverride()
+  // Commands inherit their program's settings only if they are made by it.
+  encodeCommand(program.command('encode'), signal)
+  decodeCommand(program.command('decode'), signal)
+  return program
+}

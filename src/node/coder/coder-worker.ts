@@ -1,0 +1,37 @@
+/** A thread of a `CoderPool`: does one job after another with tools of its own. */
+import { parentPort, workerData } from 'node:worker_threads'
+
+import { assert } from '../../base/assert.ts'
+import { HoldfastError } from '../../base/errors.ts'
+import type { CoderAnswer, CoderRequest, CoderThreadData } from './coder-thread.ts'
+import { createCodec } from './coder-tools.ts'
+import { loadHashers } from './hashers.ts'
+import { StripeCoder } from './stripe-coder.ts'
+
+assert(parentPort !== null, 'this file runs in a worker')
+const port = parentPort
+const { codec, compiled } = workerData as CoderThreadData
+const coder = new StripeCoder(createCodec(codec, compiled), await loadHashers())
+
+function answer({ id, job }: CoderRequest): CoderAnswer {
+  try {
+    return { id, value: job.type === 'encode' ? coder.encode(job) : coder.decode(job) }
+  } catch (error) {
+    // A bug is not an answer: it ends the thread, and the pool with its message.
+    if (!(error instanceof HoldfastError)) throw error
+    return { id, failure: { message: error.message, details: error.details } }
+  }
+}
+
+/** The buffers that an answer moves back. */
+function buffersOf({ value }: CoderAnswer): ArrayBuffer[] {
+  if (value === undefined) return []
+  if ('cells' in value) return [value.plain.buffer, value.cells.buffer]
+  if (value.type === 'plain') return [value.plain.buffer]
+  return value.columns.map(({ bytes }) => bytes.buffer)
+}
+
+port.on('message', (request: CoderRequest) => {
+  const reply = answer(request)
+  port.postMessage(reply, buffersOf(reply))
+})
