@@ -42,7 +42,7 @@ export interface Recovery {
 }
 
 /** The last frame of the log. */
-export interface Tail {
+interface Tail {
   readonly header: SegmentHeader
   readonly position: number
   readonly endPosition: number

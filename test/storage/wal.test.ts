@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
@@ -265,8 +265,49 @@ test('a bit flipped anywhere in the last frame is reported or without effect', (
       if (view?.damage === undefined) assert.equal((await textsOf(wal, 1)).length, 2, `byte ${at}`)
       else await rejectsWith('LOG_DAMAGED', wal.append([entry(1, 3, 'no')]))
       await wal.close()
-      for (const name of segmentsIn(directory).slice(1)) writeFileSync(join(directory, name), '')
+      for (const name of segmentsIn(directory).slice(1)) rmSync(join(directory, name))
     }
+  }))
+
+test('rot in the last frame is reported although a prepared segment follows', () =>
+  withDirectory(async directory => {
+    await withWal(directory, async wal => {
+      await wal.append([base(1)])
+      for (let at = 1; at <= 9; at++) await wal.append([entry(1, at, 'x'.repeat(400))])
+    })
+    assert.equal(segmentsIn(directory).length, 2)
+    const path = join(directory, segmentsIn(directory)[0] ?? '')
+    // The empty frame that vouches for the last one goes with it.
+    const bytes = readFileSync(path)
+    bytes.fill(0, SEGMENT_HEADER_BYTES + 10 * SECTOR, SEGMENT_HEADER_BYTES + 11 * SECTOR)
+    writeFileSync(path, bytes)
+    spoil(path, SEGMENT_HEADER_BYTES + 9 * SECTOR + 100, byte => byte ^ 1)
+    await withWal(directory, async wal => {
+      assert.equal(wal.recovery.damages.length, 1)
+      assert.notEqual(wal.group(1)?.damage, undefined)
+    })
+  }))
+
+test('both copies of a header gone make every group begin anew', () =>
+  withDirectory(async directory => {
+    await withWal(directory, wal => wal.append([base(1), entry(1, 1, 'a')]))
+    const path = join(directory, segmentsIn(directory)[0] ?? '')
+    for (const copy of [0, SECTOR]) spoil(path, copy + 17, byte => byte ^ 1)
+    await withWal(directory, async wal => {
+      assert.equal(wal.recovery.damages.length, 1)
+      assert.equal(wal.group(1), undefined)
+      await wal.append([base(1, 1, 1), entry(1, 2, 'b')])
+    })
+    await withWal(directory, async wal => {
+      assert.deepEqual(await textsOf(wal, 1), ['2/1 b'])
+      // Until the damage is forgiven it is told at each start.
+      assert.equal(wal.recovery.damages.length, 1)
+      wal.forgiveDamage()
+    })
+    await withWal(directory, async wal => {
+      assert.deepEqual(wal.recovery.damages, [])
+      assert.deepEqual(await textsOf(wal, 1), ['2/1 b'])
+    })
   }))
 
 test('damage stays until the group begins anew', () =>

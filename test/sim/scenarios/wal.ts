@@ -135,8 +135,9 @@ class WalRun {
     await this.#world.sleep(1_000)
     const { segmentBytes, frameBytesMax, segmentsBeforeRewrite } = this.#settings
     const rounds = (segmentsBeforeRewrite + 12) * Math.ceil(segmentBytes / (frameBytesMax / 2))
-    for (const { group, lastIndex, lastTerm } of wal.groups) {
-      await this.#append(wal, [{ type: 'trim', group, index: lastIndex, term: lastTerm }])
+    for (const { group, lastIndex, lastTerm, damage } of wal.groups) {
+      if (damage !== undefined) await this.#startAnew(wal, [group])
+      else await this.#append(wal, [{ type: 'trim', group, index: lastIndex, term: lastTerm }])
     }
     await wal.append([{ type: 'base', group: 1_000, index: 0, term: 0 }])
     for (let index = 1; index <= rounds; index++) {
