@@ -6,4 +6,9 @@ import { fragmentMutants } from './fragment-mutants.ts'
 import type { Mutant } from './mutant.ts'
 import { walMutants } from './wal-mutants.ts'
 
-export const mutants: readonly Mutant[] = [...walMutants, ...fragmentMutants]
+/** The world's own scenario sees through a disk that lies as well. */
+const networkMutants: readonly Mutant[] = walMutants
+  .filter(({ name }) => name === 'acknowledge before the sync')
+  .map(mutant => ({ ...mutant, name: `${mutant.name}, between peers`, scenario: 'network' }))
+
+export const mutants: readonly Mutant[] = [...walMutants, ...networkMutants, ...fragmentMutants]

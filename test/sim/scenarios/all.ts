@@ -1,8 +1,9 @@
 import type { Scenario } from '../scenario.ts'
 import { fragmentsScenario } from './fragments.ts'
+import { networkScenario } from './network.ts'
 import { walScenario } from './wal.ts'
 
 /** Every scenario the runner knows, by name. */
 export const scenarios: ReadonlyMap<string, Scenario> = new Map(
-  [walScenario, fragmentsScenario].map(scenario => [scenario.name, scenario]),
+  [walScenario, networkScenario, fragmentsScenario].map(scenario => [scenario.name, scenario]),
 )
