@@ -1,12 +1,13 @@
 /**
- * How many appends a second does the log make durable, beside a program that does nothing but
- * write and sync?
+ * How many appends a second does the log make durable, beside programs that do nothing but write
+ * and sync?
  *
- * Reference: writers that each wait for their own record, as the log's do, on a preallocated file:
- * the records of all who wait are laid side by side, written by one `write` and synced by one
- * `fdatasync`, through Node's own non-blocking calls. No checksums, no index, no segments, no
- * recovery. For comparison, the same two calls in a loop that blocks its thread and has nobody to
- * answer: what the disk and the kernel allow a program that does nothing else.
+ * - Reference: writers in a loop of `write` and `fdatasync`, each for its own record, on one
+ *   preallocated file, through Node's own non-blocking calls.
+ * - Bare group commit: the records of all who wait are laid side by side and share one write and one
+ *   sync. No checksums, no index, no segments, no recovery: what the log's way of working could
+ *   reach at most. On a disk that syncs half a megabyte in 0.2 ms the log's own work shows.
+ * - Blocking loop: the same two calls in a loop that blocks its thread and has nobody to answer.
  */
 import fs from 'node:fs'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -57,8 +58,27 @@ interface Appender {
   append(payload: Uint8Array): Promise<void>
 }
 
-/** The reference: group commit and nothing else. */
-class RawAppender implements Appender {
+/** The reference: every record has a write and a sync of its own. */
+class LoneAppender implements Appender {
+  readonly #file: RawFile
+
+  constructor(file: RawFile) {
+    this.#file = file
+  }
+
+  async append(payload: Uint8Array): Promise<void> {
+    const { handle } = this.#file
+    const position = this.#file.claim(payload.length)
+    for (let done = 0; done < payload.length;) {
+      const rest = payload.length - done
+      done += (await write(handle, payload, done, rest, position + done)).bytesWritten
+    }
+    await fdatasync(handle)
+  }
+}
+
+/** Group commit and nothing else. */
+class GroupAppender implements Appender {
   readonly #file: RawFile
   #buffer = new Uint8Array(RAW_BATCH_BYTES)
   #size = 0
@@ -168,7 +188,8 @@ try {
   await wal.append([{ type: 'base', group: 0, index: 0, term: 0 }])
   const log = new LogAppender(wal)
   const file = new RawFile(join(root, 'raw'))
-  const raw = new RawAppender(file)
+  const lone = new LoneAppender(file)
+  const group = new GroupAppender(file)
   const answers = []
   for (const sizeBytes of [200, 4096]) {
     const payload = new Uint8Array(sizeBytes).fill(7)
@@ -178,8 +199,9 @@ try {
         title: `appends of ${sizeBytes} B, ${writers} writer${writers === 1 ? '' : 's'}`,
         unit: 'appends',
         variants: [
-          { name: 'write + fdatasync', run: ms => appendAll(raw, ms, payload, writers) },
+          { name: 'write + fdatasync', run: ms => appendAll(lone, ms, payload, writers) },
           { name: 'log', run: ms => appendAll(log, ms, payload, writers) },
+          { name: 'bare group commit', run: ms => appendAll(group, ms, payload, writers) },
           { name: 'blocking loop', run: ms => blockingLoop(file, ms, payload, writers) },
         ],
         ...(target === undefined ? {} : { targets: { log: target } }),

@@ -93,7 +93,7 @@ describe('holdfast encode and decode', () => {
     ['encode film.mp4 --out .', 1, /not empty/],
     ['encode . --out x', 1, /it is a directory/],
     ['decode none --out y', 3, /none: no such file/],
-    ['decode film.mp4 --out y', 1, /film.mp4/],
+    ['decode film.mp4 --out y', 3, /film.mp4/],
     ['decode fragments --out y', 4, /no key was given/],
     ['decode fragments --out film.mp4 --key film.key', 1, /film.mp4: it exists/],
   ] as const)

@@ -232,7 +232,8 @@ class FragmentsRun {
   }
 
   get #canFailToRead(): boolean {
-    return (this.#swarm.faults.readError ?? 0) > 0
+    const { readError = 0, callError = 0 } = this.#swarm.faults
+    return readError + callError > 0
   }
 
   /** After a start: what rotted is found by one whole pass, and what was promised is there. */
