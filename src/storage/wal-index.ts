@@ -17,7 +17,7 @@ export interface EntryPlace extends Place {
 
 /** What was lost of a group, and where. */
 export interface Damage {
-  /** The segment whose frame cannot be read. */
+  /** From this segment on the log shows that something is missing. */
   readonly segment: number
   /** The lowest index that may be wrong or missing; 0 where not even the base is sure. */
   readonly index: number

@@ -62,6 +62,8 @@ interface FrameDamage {
   readonly position: number
   /** Mask of the groups that may have had records in them. */
   readonly groups: number
+  /** The segment of the last sound frame before them: without it nobody could tell they are missing. */
+  readonly since: number
 }
 
 export interface RecoveryOptions {
@@ -196,7 +198,8 @@ class Scan {
   }
 
   #damage({ segment, position }: { segment: number; position: number }, groups: number): void {
-    const damage = { segment, position, groups }
+    const since = Math.min(segment, this.#tail?.header.number ?? segment)
+    const damage = { segment, position, groups, since }
     this.#damages.push(damage)
     for (const index of this.#groups.values()) markIfHit(index, damage)
   }
@@ -254,7 +257,7 @@ function groupsOfLost(found: FrameHeader, count: number, first: FrameHeader | un
 }
 
 /** What was lost may have replaced any entry above the base. */
-function markIfHit(index: GroupIndex, { segment, groups }: FrameDamage): void {
+function markIfHit(index: GroupIndex, { since, groups }: FrameDamage): void {
   if ((groups & groupBit(index.group)) === 0) return
-  index.markDamaged({ segment, index: index.baseIndex + 1 })
+  index.markDamaged({ segment: since, index: index.baseIndex + 1 })
 }

@@ -7,7 +7,7 @@ export interface WalSpaceOptions {
   readonly groups: ReadonlyMap<number, GroupIndex>
   readonly segments: WalSegments
   /** Frames that recovery found lost. */
-  readonly damages: readonly { readonly segment: number }[]
+  readonly damages: readonly { readonly since: number }[]
   /** How many segments there may be before small idle groups are written again. */
   readonly segmentsBeforeRewrite: number
   readonly frameBytesMax: number
@@ -38,7 +38,7 @@ export class WalSpace {
 
   constructor(options: WalSpaceOptions) {
     this.#options = options
-    this.#evidence = Math.min(...options.damages.map(({ segment }) => segment))
+    this.#evidence = Math.min(...options.damages.map(({ since }) => since))
   }
 
   /** Nobody needs to be told of the lost frames again. */

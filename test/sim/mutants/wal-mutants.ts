@@ -153,7 +153,7 @@ const changes: readonly Omit<Mutant, 'scenario'>[] = [
   {
     name: 'remove the evidence of damage',
     file: 'storage/wal-space.ts',
-    find: `    this.#evidence = Math.min(...options.damages.map(({ segment }) => segment))`,
+    find: `    this.#evidence = Math.min(...options.damages.map(({ since }) => since))`,
     replace: `    this.#evidence = Number.POSITIVE_INFINITY`,
   },
   {
