@@ -51,9 +51,10 @@ const changes: readonly Omit<Mutant, 'scenario'>[] = [
   {
     name: 'cut the log off at the first bad frame',
     file: 'storage/wal-scan.ts',
-    find: `    if (later === undefined) return
+    find: `      yield { kind: 'frame', frame }
 `,
-    replace: `    if (later !== undefined || later === undefined) return
+    replace: `      if (frame.body === undefined) return
+      yield { kind: 'frame', frame }
 `,
   },
   {
