@@ -104,10 +104,10 @@ const changes: readonly Omit<Mutant, 'scenario'>[] = [
     replace: ``,
   },
   {
-    name: 'scrub all cells but the last',
+    name: 'scrub all cells but the last few',
     file: 'storage/fragment-health.ts',
     find: `cell < reader.cells; cell += RUN_CELLS`,
-    replace: `cell < reader.cells - 1; cell += RUN_CELLS`,
+    replace: `cell + RUN_CELLS < reader.cells; cell += RUN_CELLS`,
   },
   {
     name: 'no census',
