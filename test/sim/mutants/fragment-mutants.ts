@@ -104,6 +104,12 @@ const changes: readonly Omit<Mutant, 'scenario'>[] = [
     replace: ``,
   },
   {
+    name: 'scrub all cells but a lone last one',
+    file: 'storage/fragment-health.ts',
+    find: `cell < reader.cells; cell += RUN_CELLS`,
+    replace: `cell < reader.cells - 1; cell += RUN_CELLS`,
+  },
+  {
     name: 'scrub all cells but the last few',
     file: 'storage/fragment-health.ts',
     find: `cell < reader.cells; cell += RUN_CELLS`,

@@ -154,7 +154,11 @@ class FragmentsRun {
       .filter(({ path, sizeBytes }) => path.startsWith('frag/') && sizeBytes > 0)
     if (files.length === 0) return
     const { path, sizeBytes } = this.#random.pick(files)
-    const position = this.#random.below(sizeBytes)
+    // Ends are where a scrubber may stop too early.
+    const isEnd = this.#random.chance(0.3)
+    const position = isEnd
+      ? sizeBytes - 1 - this.#random.below(Math.min(64, sizeBytes))
+      : this.#random.below(sizeBytes)
     const byte = this.#peer.drive.byteAt(path, position)
     this.#peer.drive.flipBit(path, position, this.#random.below(8))
     this.#flip({ id: path.slice(path.lastIndexOf('/') + 1), at: { path, position, byte } })
