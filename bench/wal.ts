@@ -2,12 +2,12 @@
  * How many appends a second does the log make durable, beside programs that do nothing but write
  * and sync?
  *
- * - Reference: writers in a loop of `write` and `fdatasync`, each for its own record, on one
- *   preallocated file, through Node's own non-blocking calls.
- * - Bare group commit: the records of all who wait are laid side by side and share one write and one
- *   sync. No checksums, no index, no segments, no recovery: what the log's way of working could
- *   reach at most. On a disk that syncs half a megabyte in 0.2 ms the log's own work shows.
- * - Blocking loop: the same two calls in a loop that blocks its thread and has nobody to answer.
+ * Reference: a loop that blocks its thread, on a preallocated file: the records of all writers are
+ * laid side by side, written by one call and synced by one `fdatasync`; nobody waits for an answer.
+ * Beside it, with writers that each wait for their record as the log's do, through Node's own
+ * non-blocking calls:
+ * - bare group commit: those who wait share one write and one sync, and that is all;
+ * - alone: every record has a write and a sync of its own.
  */
 import fs from 'node:fs'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -58,7 +58,7 @@ interface Appender {
   append(payload: Uint8Array): Promise<void>
 }
 
-/** The reference: every record has a write and a sync of its own. */
+/** Every record has a write and a sync of its own. */
 class LoneAppender implements Appender {
   readonly #file: RawFile
 
@@ -155,7 +155,7 @@ async function appendAll(
   return { amount, elapsedMs: performance.now() - start }
 }
 
-/** Two system calls in a loop, with the records of all writers in one buffer. */
+/** The reference: two system calls in a loop, with the records of all writers in one buffer. */
 function blockingLoop(
   file: RawFile,
   sliceMs: number,
@@ -199,10 +199,10 @@ try {
         title: `appends of ${sizeBytes} B, ${writers} writer${writers === 1 ? '' : 's'}`,
         unit: 'appends',
         variants: [
-          { name: 'write + fdatasync', run: ms => appendAll(lone, ms, payload, writers) },
+          { name: 'write + fdatasync', run: ms => blockingLoop(file, ms, payload, writers) },
           { name: 'log', run: ms => appendAll(log, ms, payload, writers) },
           { name: 'bare group commit', run: ms => appendAll(group, ms, payload, writers) },
-          { name: 'blocking loop', run: ms => blockingLoop(file, ms, payload, writers) },
+          { name: 'alone', run: ms => appendAll(lone, ms, payload, writers) },
         ],
         ...(target === undefined ? {} : { targets: { log: target } }),
       })
