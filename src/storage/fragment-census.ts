@@ -53,6 +53,6 @@ export class FragmentCensus {
     }
     const last = page.at(-1)
     if (last !== undefined) this.#cursor = last.key.slice(1)
-    return page.length < PAGE
+    return last === undefined
   }
 }

@@ -50,7 +50,7 @@ async function* heldFragments(
       if (record.references.length > 0) yield { id, isRotten: record.isRotten }
     }
     const last = page.at(-1)
-    if (last === undefined || page.length < PAGE) return undefined
+    if (last === undefined) return undefined
     after = last.id.slice()
   }
 }

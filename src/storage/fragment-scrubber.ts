@@ -6,6 +6,7 @@ import type { FragmentHealth } from './fragment-health.ts'
 import type { FragmentIndex, IndexedFragment } from './fragment-index.ts'
 import type { FragmentNames } from './fragment-names.ts'
 import { UNREADABLE } from './fragment-record.ts'
+import { Limiter } from './limiter.ts'
 
 const PAGE = 16
 const START = new Uint8Array(0)
@@ -42,15 +43,26 @@ export interface ScrubPace {
  */
 export class FragmentScrubber {
   readonly #options: FragmentScrubberOptions
+  readonly #passes = new Limiter('scrub passes', 1)
 
   constructor(options: FragmentScrubberOptions) {
     this.#options = options
   }
 
-  /** Goes on from where the last one stopped to the end. `rest` is called after each fragment. */
-  async pass(
+  /**
+   * Goes on from where the last one stopped to the end. `rest` is called after each fragment.
+   * @throws {HoldfastError} `BUSY` while another pass runs; `DISK_*`; the signal's reason
+   */
+  pass(
     rest: (busyMs: number) => Promise<void> = () => Promise.resolve(),
     signal?: AbortSignal,
+  ): Promise<ScrubPass> {
+    return this.#passes.run(() => this.#pass(rest, signal))
+  }
+
+  async #pass(
+    rest: (busyMs: number) => Promise<void>,
+    signal: AbortSignal | undefined,
   ): Promise<ScrubPass> {
     const { index, clock } = this.#options
     let cursor = await index.scrubCursor()
@@ -64,7 +76,7 @@ export class FragmentScrubber {
         pass.checked++
         await rest(clock.monotonicMs() - startedMs)
       }
-      cursor = page.length < PAGE ? START : (page.at(-1)?.id ?? START)
+      cursor = page.at(-1)?.id ?? START
       await index.setScrubCursor(cursor)
       if (cursor.length === 0) return pass
     }

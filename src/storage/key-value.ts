@@ -3,9 +3,9 @@
  * by byte, a prefix first. LevelDB in a real peer (`level-key-value.ts`), a map with the same
  * failures in the simulated world; both pass one acceptance suite.
  *
- * What is durable when: a batch with `sync`, and all batches before it, once it has returned; other
- * batches whenever the system likes, in their order. Batches are atomic and are written one at a
- * time: whoever writes waits for the one before. Failures are `HoldfastError`s:
+ * What is durable when: a batch with `sync`, once it has returned; other batches whenever the system
+ * likes. One without `sync` may be lost although a later one is not. Batches are atomic and are
+ * written one at a time: whoever writes waits for the one before. Failures are `HoldfastError`s:
  *
  * - `DISK_FULL`: the batch did not happen. What is there can be read; a later batch may succeed.
  * - `DISK_FAILED`: whether the batch happened is unknown, and nothing is answered any more until the
@@ -20,7 +20,10 @@ export interface KeyValue {
   get(key: Uint8Array): Promise<Uint8Array<ArrayBuffer> | undefined>
   /** The same, never on this thread: for values of up to 64 KiB. */
   getLarge(key: Uint8Array): Promise<Uint8Array<ArrayBuffer> | undefined>
-  /** The entries of a range in ascending order, at most `limit` of them. */
+  /**
+   * The first entries of a range in ascending order, at most `limit` of them. May be fewer although
+   * there are more, so as to hold little; none only if there is none.
+   */
   page(range: KeyRange): Promise<KeyValueEntry[]>
   batch(changes: readonly KeyChange[], options: { readonly sync: boolean }): Promise<void>
   /** Ends what is under way. Makes nothing durable. */

@@ -11,6 +11,10 @@ export interface KeyValueFaults {
   /** A sync fails: the database answers nothing more, and the batch may have happened. */
   syncError: number
   readError: number
+  /** A page holds a few entries although there are more. */
+  shortPage: number
+  /** A batch is the first of another log. */
+  nextLog: number
 }
 
 export interface SimKeyValueOptions {
@@ -20,16 +24,27 @@ export interface SimKeyValueOptions {
 
 interface Batch {
   readonly changes: readonly KeyChange[]
+  /** The log it was left behind in, unsynced, when the next one was begun; 0 if it was not. */
+  leftIn: number
 }
 
 /**
  * A database on a machine whose power may be cut. Batches become durable in their order: with a
- * batch that is synced all before it, the others when the database is opened again, or by chance. A
- * power cut loses the last ones. What is durable can rot: bits flip in values, and whole batches are
- * skipped, as LevelDB does with a damaged record of its log.
+ * batch that is synced all before it in its log, the others when the database is opened again, or by
+ * chance. A power cut loses the last ones, and the last ones of each log that was left before they
+ * were synced. What is durable can rot: bits flip in values, and whole batches are skipped, as
+ * LevelDB does with a damaged record of its log. Pages may be short.
  */
 export class SimKeyValueDrive {
-  readonly faults: KeyValueFaults = { full: 0, syncError: 0, readError: 0 }
+  readonly faults: KeyValueFaults = {
+    full: 0,
+    syncError: 0,
+    readError: 0,
+    shortPage: 0,
+    nextLog: 0,
+  }
+  /** Keys of which a single read failed. */
+  readonly struck: Set<string> = new Set()
   readonly #world: World
   readonly #owner: string
   readonly #random: Prng
@@ -40,6 +55,7 @@ export class SimKeyValueDrive {
   /** Batches since the last opening: the log. The first `#durable` of them survive a power cut. */
   #log: Batch[] = []
   #durable = 0
+  #logs = 1
   /** Tables and log. */
   #current = new Map<string, Uint8Array>()
   #sorted: string[] | undefined
@@ -71,7 +87,13 @@ export class SimKeyValueDrive {
   cutPower(): void {
     this.#epoch++
     const kept = this.#durable + this.#random.below(this.#log.length - this.#durable + 1)
-    this.#replay(this.#log.slice(0, kept))
+    const torn = new Set<number>()
+    this.#replay(
+      this.#log.slice(0, kept).filter(({ leftIn }) => {
+        if (leftIn > 0 && this.#random.chance(0.3)) torn.add(leftIn)
+        return !torn.has(leftIn)
+      }),
+    )
   }
 
   /**
@@ -86,10 +108,14 @@ export class SimKeyValueDrive {
     return true
   }
 
-  /** Flips a bit in the value of a key. */
+  /** The value of a key, by the hexadecimal spelling. */
+  value(key: string): Uint8Array | undefined {
+    return this.#current.get(key)
+  }
+
+  /** Flips a bit in the value of a key, which must not be empty. */
   flipBit(key: string): void {
-    const value = this.#current.get(key)?.slice()
-    if (value === undefined || value.length === 0) return
+    const value = (this.#current.get(key) as Uint8Array).slice()
     const at = this.#random.below(value.length)
     this.#world.note(this.#owner, `rot ${key} ${at}`)
     value[at] = (value[at] as number) ^ (1 << this.#random.below(8))
@@ -116,7 +142,10 @@ export class SimKeyValueDrive {
   }
 
   get(key: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
-    if (this.#random.chance(this.faults.readError)) throw failure('DISK_IO', 'read')
+    if (this.#random.chance(this.faults.readError)) {
+      this.struck.add(toHex(key))
+      throw failure('DISK_IO', 'read')
+    }
     return this.#current.get(toHex(key))?.slice()
   }
 
@@ -125,8 +154,11 @@ export class SimKeyValueDrive {
     const [low, high] = [toHex(after), toHex(before)]
     const keys = this.keys()
     const from = firstAbove(keys, low)
+    const most = this.#random.chance(this.faults.shortPage)
+      ? 1 + this.#random.below(Math.min(limit, 8))
+      : limit
     const page: KeyValueEntry[] = []
-    for (let at = from; at < keys.length && page.length < limit; at++) {
+    for (let at = from; at < keys.length && page.length < most; at++) {
       const key = keys[at] as string
       if (key >= high) break
       const value = (this.#current.get(key) as Uint8Array).slice()
@@ -139,9 +171,13 @@ export class SimKeyValueDrive {
     if (this.#random.chance(this.faults.full)) throw failure('DISK_FULL', 'batch')
     const copy = changes.map(({ key, value }) => ({ key, value: value?.slice() }))
     const isFailing = sync && this.#random.chance(this.faults.syncError)
+    if (this.#random.chance(this.faults.nextLog)) {
+      for (const batch of this.#log.slice(this.#durable)) batch.leftIn ||= this.#logs
+      this.#logs++
+    }
     if (!isFailing || this.#random.chance(0.5)) {
-      this.#log.push({ changes: copy })
-      this.#apply({ changes: copy })
+      this.#log.push({ changes: copy, leftIn: 0 })
+      this.#apply(copy)
     }
     if (isFailing) throw failure('DISK_FAILED', 'sync')
     if (sync) this.#durable = this.#log.length
@@ -155,12 +191,13 @@ export class SimKeyValueDrive {
   #replay(log: Batch[]): void {
     this.#current = new Map(this.#tables)
     this.#sorted = undefined
-    for (const batch of log) this.#apply(batch)
+    for (const { changes } of log) this.#apply(changes)
     this.#log = log
     this.#durable = log.length
+    for (const batch of log) batch.leftIn = 0
   }
 
-  #apply({ changes }: Batch): void {
+  #apply(changes: readonly KeyChange[]): void {
     for (const { key, value } of changes) {
       const text = toHex(key)
       if (value === undefined) this.#current.delete(text)
