@@ -78,16 +78,19 @@ export class FragmentCollector {
     const verdicts = await this.#askAbout(id, await index.get(id), nowMs, ask)
     await index.turn(id, async (record, apply) => {
       if (record === undefined || record === UNREADABLE) {
-        // A hint about nothing: without a record only the hint goes, and the scrubber sees to one
-        // that cannot be read.
-        await apply({ record: record ?? 'removed', obsoleteHint: untilMs, sync: false })
+        // A hint about nothing goes. Who needs a fragment whose record cannot be read nobody knows:
+        // it is not touched, and the scrubber sees to it.
+        await apply({ obsoleteHint: untilMs })
         return
       }
       const references = judge(record.references, verdicts, nowMs)
+      const kept = [...verdicts.values()].filter(verdict => verdict === 'keep').length
       collected.ended += verdicts.size
-      collected.kept += [...verdicts.values()].filter(verdict => verdict === 'keep').length
+      collected.kept += kept
       if (references.length > 0) {
-        await apply({ record: { ...record, references }, obsoleteHint: untilMs, sync: false })
+        // Whoever puts a fragment that is kept is told so at once: it must be.
+        const change = { record: { ...record, references }, obsoleteHint: untilMs }
+        await apply({ ...change, sync: kept > 0 })
         return
       }
       if (this.#mayHaveFile(record)) {

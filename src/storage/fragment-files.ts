@@ -3,7 +3,7 @@ import type { Disk, DiskFile } from '../base/environment.ts'
 import { codeOf } from '../base/errors.ts'
 import { FragmentFile, removeIfThere } from './fragment-file.ts'
 import { digestIn, type FragmentNames } from './fragment-names.ts'
-import type { FragmentRecord } from './fragment-record.ts'
+import { type FragmentRecord, UNREADABLE } from './fragment-record.ts'
 import { SharedSync } from './shared-sync.ts'
 
 /**
@@ -19,7 +19,7 @@ import { SharedSync } from './shared-sync.ts'
  * So no put syncs one of 256 directories, and what a crash left behind lies in one short list:
  * at the next opening each of its files is moved home if the record names its number, and removed if
  * not. Numbers are drawn at random and never again, so a half-written file cannot be taken for the
- * one the record means.
+ * one the record means. Where the record cannot be read, the bytes of the file must tell.
  */
 export class FragmentFiles {
   readonly #disk: Disk
@@ -46,16 +46,24 @@ export class FragmentFiles {
   /**
    * Deals with what a crash left in `incoming`. Returns how many files were moved home, and how many
    * removed.
+   * @param isSound whether a file is that of the fragment, to the last byte
    */
   async recover(
     recordOf: (id: Uint8Array) => Promise<FragmentRecord | undefined>,
+    isSound: (id: Uint8Array, file: FragmentFile) => Promise<boolean>,
   ): Promise<{ moved: number; removed: number }> {
     const found = { moved: 0, removed: 0 }
     for (const { name } of await this.#disk.list(INCOMING)) {
       const [, number = '', text = ''] = /^(\d+)\.([a-z2-7]+)$/.exec(name) ?? []
       const id = this.#decode(text)
-      const isNamed = id !== undefined && (await recordOf(id))?.number === Number(number)
-      if (isNamed) await this.#disk.rename(`${INCOMING}/${name}`, this.home(id))
+      const record = id && (await recordOf(id))
+      const isNamed =
+        record === UNREADABLE
+          ? await this.#isSound(`${INCOMING}/${name}`, id as Uint8Array, isSound)
+          : record?.number === Number(number)
+      // What cannot be read now the next opening looks at again.
+      if (isNamed === undefined) continue
+      if (isNamed && id !== undefined) await this.#disk.rename(`${INCOMING}/${name}`, this.home(id))
       else await this.#disk.remove(`${INCOMING}/${name}`)
       found[isNamed ? 'moved' : 'removed']++
     }
@@ -93,8 +101,9 @@ export class FragmentFiles {
     try {
       await this.#disk.rename(path, this.home(id))
       this.#away.delete(key)
+      if (before !== undefined) await removeIfThere(this.#disk, before)
     } catch (error) {
-      // It is stored where it is; the next opening moves it.
+      // It is stored where it is; the next opening moves it, and removes what lies there besides.
       if (codeOf(error) === undefined) throw error
     }
   }
@@ -135,6 +144,25 @@ export class FragmentFiles {
         const id = this.#decode(name)
         if (id !== undefined && digestIn(id)[0] === byte) yield id
       }
+    }
+  }
+
+  async #isSound(
+    path: string,
+    id: Uint8Array,
+    isSound: (id: Uint8Array, file: FragmentFile) => Promise<boolean>,
+  ): Promise<boolean | undefined> {
+    try {
+      const file = await FragmentFile.open(this.#disk, path, id)
+      if (file === undefined) return false
+      try {
+        return await isSound(id, file)
+      } finally {
+        await file.close()
+      }
+    } catch (error) {
+      if (codeOf(error) !== 'DISK_IO') throw error
+      return undefined
     }
   }
 

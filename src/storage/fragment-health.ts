@@ -1,13 +1,13 @@
 import type { Clock } from '../base/environment.ts'
 import { codeOf } from '../base/errors.ts'
-import { RUN_CELLS } from './fragment-file.ts'
 import type { FragmentIndex } from './fragment-index.ts'
 import type { FragmentNames } from './fragment-names.ts'
 import { FragmentReader, type FragmentReaderOptions } from './fragment-reader.ts'
 import { type FragmentRecord, UNREADABLE } from './fragment-record.ts'
 
-/** Failures that mean: these bytes are lost. */
-const losses: readonly unknown[] = ['FRAGMENT_CORRUPT', 'DISK_IO', 'CORRUPT']
+/** Whether a read failed because the bytes are lost. */
+export const isLoss = (error: unknown): boolean =>
+  ['FRAGMENT_CORRUPT', 'DISK_IO', 'CORRUPT'].includes(codeOf(error) ?? '')
 
 /** Something the store held is not there any more as it was written. */
 export type Finding =
@@ -45,16 +45,13 @@ export class FragmentHealth {
     try {
       const reader = await FragmentReader.open(id, record, this.#options)
       try {
-        for (let cell = 0; cell < reader.cells; cell += RUN_CELLS) {
-          signal?.throwIfAborted()
-          await reader.read(cell, Math.min(cell + RUN_CELLS, reader.cells))
-        }
+        await reader.verify(signal)
       } finally {
         await reader.close()
       }
       return true
     } catch (error) {
-      if (!losses.includes(codeOf(error))) throw error
+      if (!isLoss(error)) throw error
       return (await this.suspect(id, record, error as Error)) !== 'rotten'
     }
   }
@@ -67,12 +64,21 @@ export class FragmentHealth {
       if (now === undefined || (!isLost && now.references.length === 0)) return 'gone'
       if (!isLost && now.number !== read.number) return 'replaced'
       if (!isLost && now.isRotten) return 'rotten'
+      if (isLost) {
+        await apply({ record: await this.rebuild(id, reason), sync: false })
+        return 'rotten'
+      }
       // Before it is noted: a crash in between must not keep it quiet.
       this.report({ kind: 'rot', id: names.encode(id), reason })
-      const record = isLost ? await this.#rebuilt(id) : { ...now, isRotten: true }
-      await apply({ record, sync: false })
+      await apply({ record: { ...now, isRotten: true }, sync: false })
       return 'rotten'
     })
+  }
+
+  /** Reports a record that cannot be read, and returns what to put in its place. In its turn. */
+  async rebuild(id: Uint8Array, reason: string): Promise<FragmentRecord> {
+    this.report({ kind: 'rot', id: this.#options.names.encode(id), reason })
+    return this.#rebuilt(id)
   }
 
   /**
@@ -89,23 +95,28 @@ export class FragmentHealth {
     }
   }
 
-  /** In place of a record that is lost: what can still be known, and a reference of nobody. */
+  /**
+   * In place of a record that is lost: what can still be known, and a reference of nobody. Nobody
+   * has looked whether its bytes are those of the fragment, and only a put tells who needs it: so it
+   * counts as rotten, although it may be read.
+   */
   async #rebuilt(id: Uint8Array): Promise<FragmentRecord> {
     const { index, files, clock, lostRecordGraceMs } = this.#options
     const untilMs = Math.ceil(clock.wallMs() + lostRecordGraceMs)
     const nobody = { segment: NOTHING, index: 0, untilMs, sealed: NOTHING }
     const cell = await index.cell(id)
-    if (cell !== undefined) return { ...SOUND, sizeBytes: cell.length, references: [nobody] }
+    if (cell !== undefined) {
+      return { ...UNREADABLE, sizeBytes: cell.length, references: [nobody] }
+    }
     const file = await files.open(id).catch(ifLost)
     if (file === undefined) return { ...UNREADABLE, references: [nobody] }
     await file.close()
     const { sizeBytes, sealed } = file.head
-    return { ...SOUND, sizeBytes, references: [{ ...nobody, sealed }] }
+    return { ...UNREADABLE, sizeBytes, references: [{ ...nobody, sealed }] }
   }
 }
 
 const NOTHING = new Uint8Array(0)
-const SOUND = { number: 0, isRotten: false }
 
 function ifLost(error: unknown): undefined {
   if (codeOf(error) !== 'FILE_NOT_FOUND' && codeOf(error) !== 'DISK_IO') throw error

@@ -32,8 +32,10 @@ import { Turns } from './turns.ts'
 const NOTHING = new Uint8Array(0)
 const CACHED_MAX = 4_096
 
-/** What a record becomes: undefined leaves it as it is, `removed` removes it with its cell. */
-export interface Transition {
+/** What a record becomes; `removed` removes it with its cell. Without one only a hint goes. */
+export type Transition = Change | { readonly record?: never; readonly obsoleteHint: number }
+
+interface Change {
   readonly record: FragmentRecord | 'removed'
   /** The cell of a fragment that has only one. */
   readonly cell?: Uint8Array
@@ -41,7 +43,7 @@ export interface Transition {
   readonly obsoleteHint?: number
   /** Whether to write the hints again that should be there already. @default false */
   readonly renewsHints?: boolean
-  /** Whether to wait until it is durable. @default true */
+  /** Whether to wait until it is durable; what changes the totals always does. @default true */
   readonly sync?: boolean
 }
 
@@ -118,7 +120,8 @@ export class FragmentIndex {
         // Until it has happened, or if nobody knows whether it has.
         this.#cache.delete(id)
         await this.#apply(id, before, transition)
-        before = transition.record === 'removed' ? undefined : transition.record
+        const { record = before } = transition
+        before = record === 'removed' ? undefined : record
         this.#cache.set(id, before)
       })
     })
@@ -174,8 +177,10 @@ export class FragmentIndex {
   #apply(
     id: Uint8Array,
     before: FragmentRecord | undefined,
-    { record, cell, obsoleteHint, renewsHints = false, sync = true }: Transition,
+    transition: Transition,
   ): Promise<void> {
+    if (transition.record === undefined) return this.#dropHint(id, transition.obsoleteHint)
+    const { record, cell, obsoleteHint, renewsHints = false, sync = true } = transition
     const after = record === 'removed' ? undefined : record
     const key = recordKey(id)
     const changes: KeyChange[] = [{ key, value: after && encodeRecord(key, after) }]
@@ -195,7 +200,15 @@ export class FragmentIndex {
     const removed = before === undefined ? NO_TOTALS : totalsOf(id, before)
     const added = after === undefined ? NO_TOTALS : totalsOf(id, after)
     const delta = addTotals(added, removed, -1)
+    // Of what is not synced some may be lost that later batches, and their totals, build on.
+    const isSynced = sync || delta.fragments !== 0 || delta.bytes !== 0
     const applied = (): void => this.#census?.note(id, delta)
-    return this.#commits.commit({ changes, delta, sync, applied })
+    return this.#commits.commit({ changes, delta, sync: isSynced, applied })
+  }
+
+  /** Need not be durable: a hint about nothing costs one look. */
+  #dropHint(id: Uint8Array, untilMs: number): Promise<void> {
+    const changes = [{ key: hintKey(untilMs, id), value: undefined }]
+    return this.#commits.commit({ changes, delta: NO_TOTALS, sync: false })
   }
 }

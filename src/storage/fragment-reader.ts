@@ -1,7 +1,7 @@
 import { equals } from '../base/bytes.ts'
 import { codeOf } from '../base/errors.ts'
 import { corrupt } from './fragment-errors.ts'
-import type { FragmentFile } from './fragment-file.ts'
+import { type FragmentFile, RUN_CELLS } from './fragment-file.ts'
 import type { FragmentFiles } from './fragment-files.ts'
 import type { FragmentIndex } from './fragment-index.ts'
 import { DIGEST_BYTES, digestIn, type FragmentNames, LEAF_ROOM_BYTES } from './fragment-names.ts'
@@ -74,6 +74,17 @@ export class FragmentReader {
     })
   }
 
+  /**
+   * Reads all cells.
+   * @throws {HoldfastError} `FRAGMENT_CORRUPT`, `DISK_*`; the signal's reason
+   */
+  async verify(signal?: AbortSignal): Promise<void> {
+    for (let cell = 0; cell < this.cells; cell += RUN_CELLS) {
+      signal?.throwIfAborted()
+      await this.read(cell, Math.min(cell + RUN_CELLS, this.cells))
+    }
+  }
+
   /** A copy of the cell, if it is the one. */
   #verified(index: number, cell: Uint8Array): OwnBytes {
     const framed = new Uint8Array(LEAF_ROOM_BYTES + cell.length)
@@ -120,6 +131,25 @@ async function openFile(
   }
   if (file === undefined) throw corrupt(names.encode(id), 'its file is not as it was written')
   return file
+}
+
+/**
+ * Whether a file is that of the fragment, to the last byte.
+ * @throws {HoldfastError} `DISK_*`
+ */
+export async function isSoundFile(
+  id: Uint8Array,
+  file: FragmentFile,
+  names: FragmentNames,
+): Promise<boolean> {
+  const { leaves } = file.head
+  try {
+    await new FragmentReader(id, names, { file, leaves }).verify()
+    return isRootOf(names, id, leaves)
+  } catch (error) {
+    if (codeOf(error) !== 'FRAGMENT_CORRUPT') throw error
+    return false
+  }
 }
 
 const isRootOf = (names: FragmentNames, id: Uint8Array, leaves: Uint8Array): boolean =>

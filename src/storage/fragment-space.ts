@@ -104,7 +104,9 @@ export class FragmentSpace {
 
   async #look(): Promise<void> {
     this.#lookedAtMs = this.#options.clock.monotonicMs()
-    this.#freeBytes = await this.#options.disk.freeBytes()
+    const freeBytes = await this.#options.disk.freeBytes()
+    // What puts under way have been promised is theirs, although they have not written it yet.
+    this.#freeBytes = freeBytes - this.#expectedBytes
   }
 
   /** Sets the reserve aside again if that leaves as much once more. */

@@ -26,11 +26,11 @@ import { type Ask, type Collected, FragmentCollector } from './fragment-collecto
 import { missing } from './fragment-errors.ts'
 import { RUN_CELLS } from './fragment-file.ts'
 import { FragmentFiles } from './fragment-files.ts'
-import { type Finding, FragmentHealth, type Verdict } from './fragment-health.ts'
+import { type Finding, FragmentHealth, isLoss, type Verdict } from './fragment-health.ts'
 import { FragmentIndex } from './fragment-index.ts'
 import type { Cells } from './fragment-intake.ts'
 import type { FragmentNames } from './fragment-names.ts'
-import { FragmentReader, type FragmentReaderOptions } from './fragment-reader.ts'
+import { FragmentReader, type FragmentReaderOptions, isSoundFile } from './fragment-reader.ts'
 import { type Difference, reconcile } from './fragment-reconcile.ts'
 import { type FragmentRecord, type FragmentReference, UNREADABLE } from './fragment-record.ts'
 import { FragmentScrubber } from './fragment-scrubber.ts'
@@ -99,6 +99,8 @@ export class FragmentStore {
   readonly #collector: FragmentCollector
   readonly #puts: Limiter
   readonly #reads: Limiter
+  /** The first failure of a sync: what else the disk then says means nothing. */
+  #failure: Error | undefined
 
   /**
    * Opens the store in the disk's root directory, or makes one. Looks at nothing but what a crash
@@ -113,7 +115,10 @@ export class FragmentStore {
     const files = new FragmentFiles(disk, options.names)
     await files.prepare()
     if (isNew) await disk.replace(MARKER, new Uint8Array(0))
-    const recovered = await files.recover(id => index.get(id))
+    const recovered = await files.recover(
+      id => index.get(id),
+      (id, file) => isSoundFile(id, file, options.names),
+    )
     const { capacityBytes = Number.POSITIVE_INFINITY, reserveBytes = 64 << 20 } = options
     const usedBytes = (): number => index.totals.bytes
     const { clock } = options
@@ -140,7 +145,9 @@ export class FragmentStore {
     this.#space = space
     this.#reading = { index, files, names, cellBytes }
     this.#health = new FragmentHealth({ ...this.#reading, clock, lostRecordGraceMs, onFinding })
-    this.#writer = new FragmentWriter({ index, files, space, names, clock, random, cellBytes })
+    const health = this.#health
+    const writing = { index, files, space, health, names, clock, random, cellBytes }
+    this.#writer = new FragmentWriter(writing)
     this.#collector = new FragmentCollector({ index, files, names, clock, cellBytes })
     this.scrubber = new FragmentScrubber({ index, health: this.#health, names, clock })
     this.#puts = new Limiter('puts', options.putsMax ?? 128)
@@ -187,7 +194,10 @@ export class FragmentStore {
     return record === undefined || isGone(record) ? undefined : { id, ...infoOf(record) }
   }
 
-  /** Fragments with ids above `after`, ascending, up to 1,000; the last one starts the next page. */
+  /**
+   * Fragments with ids above `after`, ascending, up to 1,000; the last one starts the next page. A
+   * page without any is the end.
+   */
   async list({ after, limit = LIST_MAX }: { after?: string; limit?: number } = {}): Promise<
     FragmentInfo[]
   > {
@@ -305,24 +315,29 @@ export class FragmentStore {
     }
   }
 
-  /** Marks what was found corrupt. What has been removed meanwhile is missing instead. */
+  /** Marks what is lost. What has been removed meanwhile is missing instead. */
   async #examine(
     id: Uint8Array,
     record: FragmentRecord,
     error: unknown,
   ): Promise<Verdict | undefined> {
-    if (codeOf(error) !== 'FRAGMENT_CORRUPT') return undefined
+    if (!isLoss(error)) return undefined
     const verdict = await this.#health.suspect(id, record, error as Error)
     if (verdict === 'gone') throw missing(this.#names.encode(id))
     return verdict
   }
 
-  /** Should the disk turn out to be full, what is reserved makes room to tidy up. */
+  /**
+   * Should the disk turn out to be full, what is reserved makes room to tidy up. Should it fail,
+   * nothing is changed any more, neither in files nor in the key-value store.
+   */
   async #minding<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.#failure !== undefined) throw this.#failure
     try {
       return await work()
     } catch (error) {
       if (codeOf(error) === 'DISK_FULL') await this.#space.giveReserveBack()
+      if (codeOf(error) === 'DISK_FAILED') this.#failure ??= error as Error
       throw error
     }
   }

@@ -9,6 +9,7 @@ import {
   LEAVES_MAX,
 } from './fragment-file.ts'
 import type { FragmentFiles } from './fragment-files.ts'
+import type { FragmentHealth } from './fragment-health.ts'
 import type { FragmentIndex, Transition } from './fragment-index.ts'
 import { type Cells, takeIn } from './fragment-intake.ts'
 import type { FragmentNames } from './fragment-names.ts'
@@ -40,6 +41,7 @@ export interface FragmentWriterOptions {
   readonly index: FragmentIndex
   readonly files: FragmentFiles
   readonly space: FragmentSpace
+  readonly health: FragmentHealth
   readonly names: FragmentNames
   readonly clock: Clock
   readonly random: Random
@@ -49,22 +51,28 @@ export interface FragmentWriterOptions {
 type Apply = (transition: Transition) => Promise<void>
 
 const LANE_BYTES = 64
+const LOST_RECORD = 'its record is not as it was written'
 const LEASE_MS = 3_600_000
+/** A hundred years. */
+const DURATION_MS_MAX = 100 * 365 * 86_400_000
 
 /** Puts fragments, and adds and ends references to them. */
 export class FragmentWriter {
   readonly #index: FragmentIndex
   readonly #files: FragmentFiles
   readonly #space: FragmentSpace
+  readonly #health: FragmentHealth
   readonly #names: FragmentNames
   readonly #clock: Clock
   readonly #random: Random
   readonly #cellBytes: number
 
-  constructor({ index, files, space, names, clock, random, cellBytes }: FragmentWriterOptions) {
+  constructor(options: FragmentWriterOptions) {
+    const { index, files, space, health, names, clock, random, cellBytes } = options
     this.#index = index
     this.#files = files
     this.#space = space
+    this.#health = health
     this.#names = names
     this.#clock = clock
     this.#random = random
@@ -96,7 +104,8 @@ export class FragmentWriter {
     })
   }
 
-  release(id: Uint8Array, name: ReferenceName, graceMs: number): Promise<void> {
+  async release(id: Uint8Array, name: ReferenceName, graceMs: number): Promise<void> {
+    checkDuration(graceMs)
     return this.#end(id, name, known => {
       const endMs = this.#inMs(graceMs)
       return known === undefined || known.untilMs === 0 ? endMs : Math.min(known.untilMs, endMs)
@@ -117,7 +126,7 @@ export class FragmentWriter {
         return 'present'
       }
       const cell = taken as Uint8Array
-      await apply({ record: this.#fresh(record, options, this.#number()), cell })
+      await apply({ record: await this.#fresh(id, record, options, this.#number()), cell })
       return 'stored'
     })
   }
@@ -131,8 +140,9 @@ export class FragmentWriter {
           await this.#refer(id, record, options, apply)
           return 'present'
         }
+        const fresh = await this.#fresh(id, record, options, number)
         await this.#files.adopt(id, number, async () => {
-          await apply({ record: this.#fresh(record, options, number) })
+          await apply({ record: fresh })
           isNamed = true
         })
         return 'stored'
@@ -142,7 +152,16 @@ export class FragmentWriter {
       isNamed ||= codeOf(error) === 'DISK_FAILED'
       throw error
     } finally {
-      if (!isNamed) await this.#files.discard(id, number)
+      if (!isNamed) await this.#discard(id, number)
+    }
+  }
+
+  /** Should that fail, what became of the put is more important; the next opening removes it. */
+  async #discard(id: Uint8Array, number: number): Promise<void> {
+    try {
+      await this.#files.discard(id, number)
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error
     }
   }
 
@@ -171,7 +190,7 @@ export class FragmentWriter {
     } catch (error) {
       if (codeOf(error) === 'DISK_FAILED') throw error
       if (!isClosed) await file.close()
-      await this.#files.discard(id, number)
+      await this.#discard(id, number)
       throw error
     }
   }
@@ -192,10 +211,16 @@ export class FragmentWriter {
   }
 
   /** The record of a fragment that was not there, or not as it should be. */
-  #fresh(before: FragmentRecord | undefined, options: PutOptions, number: number): FragmentRecord {
-    // References of the rotten one go on; those of a lost record nobody knows.
-    const known = before === undefined || before === UNREADABLE ? [] : before.references
-    const references = this.#withReference(known, options)
+  async #fresh(
+    id: Uint8Array,
+    before: FragmentRecord | undefined,
+    options: PutOptions,
+    number: number,
+  ): Promise<FragmentRecord> {
+    // References of the rotten one go on. Those of a lost record nobody knows, but that there are
+    // others must not be forgotten.
+    const known = before === UNREADABLE ? await this.#health.rebuild(id, LOST_RECORD) : before
+    const references = this.#withReference(known?.references ?? [], options)
     return { sizeBytes: options.sizeBytes, number, isRotten: false, references }
   }
 
@@ -222,7 +247,7 @@ export class FragmentWriter {
   ): Promise<void> {
     return this.#index.turn(id, async (record, apply) => {
       const text = this.#names.encode(id)
-      if (record === UNREADABLE) throw corrupt(text, 'its record is not as it was written')
+      if (record === UNREADABLE) throw corrupt(text, LOST_RECORD)
       if (record === undefined || record.references.length === 0) throw missing(text)
       const known = record.references.find(reference => isSameReference(reference, name))
       const untilMs = endOf(known)
@@ -242,7 +267,8 @@ export class FragmentWriter {
     return Math.ceil(this.#clock.wallMs() + durationMs)
   }
 
-  #check({ sizeBytes, segment, index, sealed }: PutOptions): void {
+  #check({ sizeBytes, segment, index, sealed, leaseMs = LEASE_MS }: PutOptions): void {
+    checkDuration(leaseMs)
     const mostBytes = Math.min(FRAGMENT_BYTES_MAX, LEAVES_MAX * this.#cellBytes)
     if (!(segment.length >= 1 && segment.length <= SEGMENT_ID_BYTES_MAX)) {
       throw new RangeError(`A segment's id has 1 to ${SEGMENT_ID_BYTES_MAX} bytes`)
@@ -258,6 +284,11 @@ export class FragmentWriter {
       throw wrongCellSize(sizeBytes, Math.max(1, Math.ceil(sizeBytes / LANE_BYTES)) * LANE_BYTES)
     }
   }
+}
+
+function checkDuration(durationMs: number): void {
+  const isDuration = durationMs >= 0 && durationMs <= DURATION_MS_MAX
+  if (!isDuration) throw new RangeError(`0 to ${DURATION_MS_MAX} ms, not ${durationMs}`)
 }
 
 /** It is here, and need not be put again. */

@@ -1,6 +1,9 @@
 import { toHex } from '../base/bytes.ts'
 import type { FragmentRecord } from './fragment-record.ts'
 
+/** With what is sealed in them, 8 KiB. */
+const REFERENCES_KEPT_MAX = 4
+
 /** What was looked up: the record, or that there is none. */
 export interface Known {
   readonly record: FragmentRecord | undefined
@@ -23,10 +26,11 @@ export class RecordCache {
     return this.#known.get(toHex(id))
   }
 
-  /** The one that was set longest ago makes room. */
+  /** The one that was set longest ago makes room. One with many references is not kept. */
   set(id: Uint8Array, record: FragmentRecord | undefined): void {
     const key = toHex(id)
     this.#known.delete(key)
+    if ((record?.references.length ?? 0) > REFERENCES_KEPT_MAX) return
     this.#known.set(key, { record })
     if (this.#known.size <= this.#limit) return
     const [oldest] = this.#known.keys()

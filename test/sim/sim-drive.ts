@@ -50,6 +50,8 @@ const noFaults: DriveFaults = {
 export class SimDrive {
   capacityBytes: number
   readonly faults: DriveFaults = { ...noFaults }
+  /** Files that the medium refused to give at some time, by path. */
+  readonly struck: Set<string> = new Set()
   readonly #world: World
   readonly #owner: string
   readonly #random: Prng
@@ -147,14 +149,21 @@ export class SimDrive {
     return {
       open: (path, mode) =>
         call(`open ${path} ${mode}`, () => {
-          this.#mayRefuse()
+          this.#mayRefuse(path)
           const file = this.#open(path, mode)
           // What is opened for a process that is gone is closed at once.
           if (process === this.#process) handles.set(++this.#lastHandle, { path, file, mode })
           return this.#lastHandle
         }),
       read: (handle, into, position) =>
-        call(`read ${position}+${into.length}`, () => this.#read(at(handle), into, position)),
+        call(`read ${position}+${into.length}`, () => {
+          const file = at(handle)
+          if (this.#random.chance(this.faults.readError)) {
+            this.struck.add(handles.get(handle)?.path ?? '')
+            throw systemError('EIO', 'read')
+          }
+          return file.read(into, position)
+        }),
       write: (handle, bytes, position) =>
         call(`write ${position}+${bytes.length} ${crc32(bytes)}`, () => {
           if (handles.get(handle)?.mode === 'read') throw systemError('EBADF', 'opened to read')
@@ -165,7 +174,7 @@ export class SimDrive {
         call(`truncate ${sizeBytes}`, () => at(handle).truncate(sizeBytes)),
       sizeBytes: handle =>
         call('size', () => {
-          this.#mayRefuse()
+          this.#mayRefuse(handles.get(handle)?.path)
           return at(handle).sizeBytes
         }),
       close: handle =>
@@ -240,9 +249,11 @@ export class SimDrive {
     if (this.#names.get(path) !== 'directory') throw systemError('ENOENT', path)
   }
 
-  #mayRefuse(): void {
+  #mayRefuse(path?: string): void {
     if (!this.#random.chance(this.faults.callError)) return
-    throw systemError(this.#random.pick(['EMFILE', 'EIO']), 'call')
+    const code = this.#random.pick(['EMFILE', 'EIO'])
+    if (code === 'EIO' && path !== undefined) this.struck.add(path)
+    throw systemError(code, 'call')
   }
 
   #list(directory: string): DirectoryEntry[] {
@@ -252,11 +263,6 @@ export class SimDrive {
       name,
       kind: node === 'directory' ? 'directory' : 'file',
     }))
-  }
-
-  #read(file: SimFile, into: Uint8Array, position: number): number {
-    if (this.#random.chance(this.faults.readError)) throw systemError('EIO', 'read')
-    return file.read(into, position)
   }
 
   #write(file: SimFile, bytes: Uint8Array, position: number): number {

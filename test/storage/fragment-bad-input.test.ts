@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
@@ -7,11 +7,13 @@ import type { Disk } from '../../src/base/environment.ts'
 import type { Failure } from '../../src/base/errors.ts'
 import { Prng } from '../../src/base/prng.ts'
 import { CheckedDisk } from '../../src/storage/disk.ts'
+import { recordKey } from '../../src/storage/fragment-record.ts'
 import type { FragmentStore } from '../../src/storage/fragment-store.ts'
+import { LevelKeyValue } from '../../src/storage/level-key-value.ts'
 import { pooledCalls, type SystemCalls } from '../../src/storage/system-calls.ts'
 import { rejectsWith } from '../support/expect.ts'
 import { fragmentOf, names, nameOf, type TestFragment } from '../support/fragments.ts'
-import { listsNothing, putOf, readAll, withStore } from './fragment-support.ts'
+import { listsNothing, putOf, readAll, type StoreUnderTest, withStore } from './fragment-support.ts'
 
 const random = new Prng(2)
 const small = fragmentOf(random.bytes(4_096))
@@ -177,6 +179,50 @@ test('what is half written is gone after a restart', () =>
     assert.deepEqual(await readAll(again, large.id), Buffer.from(large.bytes))
   }))
 
+for (const [what, fragment] of [
+  ['one cell', small],
+  ['several cells', large],
+] as const) {
+  test(`who needs a fragment of ${what} whose record is lost is not forgotten by the next put`, () =>
+    withStore(async ({ store, directory, reopen, clock, findings }) => {
+      await store.put(fragment.id, putOf(fragment, 1), fragment.cells)
+      await store.commit(fragment.id, nameOf(1))
+      const again = await reopenSpoiled(directory, reopen, fragment)
+      assert.equal(await again.put(fragment.id, putOf(fragment, 2), fragment.cells), 'stored')
+      assert.equal(findings.length, 1)
+      await again.release(fragment.id, nameOf(2), 0)
+      clock.nowMs += 1_000
+      assert.equal((await again.collect(listsNothing)).removed, 0)
+      assert.deepEqual(await readAll(again, fragment.id), Buffer.from(fragment.bytes))
+    }))
+
+  test(`the collector does not touch a fragment of ${what} whose record is lost`, () =>
+    withStore(async ({ store, directory, reopen, clock }) => {
+      await store.put(fragment.id, putOf(fragment, 1), fragment.cells)
+      await store.commit(fragment.id, nameOf(1))
+      await store.put(fragment.id, { ...putOf(fragment, 2), leaseMs: 10 }, fragment.cells)
+      let again = await reopenSpoiled(directory, reopen, fragment)
+      clock.nowMs += 20
+      assert.deepEqual(await again.collect(listsNothing), { ended: 0, kept: 0, removed: 0 })
+      again = await reopen()
+      assert.equal((await again.scrubber.pass()).rotten, 1)
+      assert.deepEqual(await readAll(again, fragment.id), Buffer.from(fragment.bytes))
+    }))
+}
+
+test('a whole file that came in stays although its record is lost; half a one goes', () =>
+  withStore(async ({ store, directory, reopen }) => {
+    await store.put(large.id, putOf(large), large.cells)
+    const incoming = (number: number) => join(directory, 'incoming', `${number}.${large.id}`)
+    const again = await reopenSpoiled(directory, reopen, large, () => {
+      renameSync(pathOf(directory, large), incoming(17))
+      writeFileSync(incoming(18), readFileSync(incoming(17)).subarray(0, -65_536))
+    })
+    assert.deepEqual(again.recovered, { moved: 1, removed: 1 })
+    await again.scrubber.pass()
+    assert.deepEqual(await readAll(again, large.id), Buffer.from(large.bytes))
+  }))
+
 test('a store of another network is refused, and so is one with cells of another size', () =>
   withStore(async ({ reopen }) => {
     const networkId = new Uint8Array(32).fill(1)
@@ -205,6 +251,55 @@ test('a store that is full refuses puts, serves reads, and resumes', () =>
     },
     { capacityBytes: 300_000 },
   ))
+
+test('room that was promised to puts under way is not promised again', () =>
+  withStore(
+    async ({ store, clock }) => {
+      const begun = Promise.withResolvers<void>()
+      const goOn = Promise.withResolvers<void>()
+      const slowly = (async function* () {
+        begun.resolve()
+        await goOn.promise
+        yield* large.cells
+      })()
+      const first = store.put(large.id, putOf(large), slowly)
+      await begun.promise
+      // The disk is asked again, and has still as much room as before.
+      clock.nowMs += 1_000
+      await rejectsWith('STORE_READONLY', store.put(other.id, putOf(other), other.cells))
+      goOn.resolve()
+      assert.equal(await first, 'stored')
+    },
+    {
+      reserveBytes: 0,
+      diskOf: directory =>
+        new CheckedDisk({ ...pooledCalls(directory), freeBytes: async () => 300_000 }),
+    },
+  ))
+
+test('nothing is changed any more once a sync has failed, small or large', () => {
+  const failing = new Failing()
+  return withStore(async ({ store }) => {
+    await store.put(small.id, putOf(small), small.cells)
+    failing.next = { call: 'datasync', code: 'EIO', after: 0 }
+    await rejectsWith('DISK_FAILED', store.put(large.id, putOf(large), large.cells))
+    failing.next = undefined
+    await rejectsWith('DISK_FAILED', store.put(small.id, putOf(small, 2), small.cells))
+    await rejectsWith('DISK_FAILED', store.commit(small.id, nameOf(1)))
+    await rejectsWith('DISK_FAILED', store.collect(listsNothing))
+  }, failing)
+})
+
+test('a lease and a grace are durations', () =>
+  withStore(async ({ store }) => {
+    await store.put(other.id, putOf(other), other.cells)
+    for (const ms of [Number.NaN, -1, Number.POSITIVE_INFINITY]) {
+      const put = { ...putOf(other, 2), leaseMs: ms }
+      await assert.rejects(store.put(other.id, put, other.cells), RangeError)
+      await assert.rejects(store.release(other.id, nameOf(1), ms), RangeError)
+    }
+    assert.equal((await store.stat(other.id))?.references.length, 1)
+  }))
 
 /** System calls of which one may be made to fail. */
 class Failing {
@@ -247,4 +342,22 @@ for (const [what, call, systemCode, code, after] of failures) {
       assert.deepEqual(readdirSync(join(directory, 'incoming')), [])
       assert.equal(await again.put(large.id, putOf(large), large.cells), 'stored')
     }, failing))
+}
+
+/** Flips a bit in the record of a fragment while the store is closed. */
+function reopenSpoiled(
+  directory: string,
+  reopen: StoreUnderTest['reopen'],
+  { id }: TestFragment,
+  between: () => void = () => undefined,
+): Promise<FragmentStore> {
+  return reopen(async () => {
+    const keyValue = await LevelKeyValue.open(join(directory, 'keys'))
+    const key = recordKey(names.decode(id))
+    const value = (await keyValue.get(key)) as Uint8Array
+    value[3] = (value[3] as number) ^ 1
+    await keyValue.batch([{ key, value }], { sync: true })
+    await keyValue.close()
+    between()
+  })
 }

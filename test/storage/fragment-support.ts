@@ -17,7 +17,10 @@ export interface StoreUnderTest {
   /** Everything found to be wrong. */
   readonly findings: unknown[]
   /** Closes the store, lets `between` work on the directory, and opens it again. */
-  readonly reopen: (between?: () => void, settings?: StoreSettings) => Promise<FragmentStore>
+  readonly reopen: (
+    between?: () => void | Promise<void>,
+    settings?: StoreSettings,
+  ) => Promise<FragmentStore>
 }
 
 export type StoreSettings = Partial<FragmentStoreOptions> & {
@@ -52,7 +55,7 @@ export function withStore(
     }
     const reopen: StoreUnderTest['reopen'] = async (between, changed) => {
       await keyValue?.close()
-      between?.()
+      await between?.()
       return open(changed)
     }
     try {

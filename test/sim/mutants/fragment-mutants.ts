@@ -121,6 +121,48 @@ const changes: readonly Omit<Mutant, 'scenario'>[] = [
     find: `cursor.length === 0 ? await this.#census() : 0`,
     replace: `cursor.length < 0 ? await this.#census() : 0`,
   },
+  {
+    name: 'take a record that cannot be read for one that nobody needs',
+    file: 'storage/fragment-collector.ts',
+    find: `        await apply({ obsoleteHint: untilMs })`,
+    replace: `        await apply({ record: record ?? 'removed', obsoleteHint: untilMs, sync: false })`,
+  },
+  {
+    name: 'take what is left of a fragment for sound',
+    file: 'storage/fragment-health.ts',
+    find: `    return { ...UNREADABLE, sizeBytes, references: [{ ...nobody, sealed }] }`,
+    replace: `    return { ...UNREADABLE, isRotten: false, sizeBytes, references: [{ ...nobody, sealed }] }`,
+  },
+  {
+    name: 'take a failed call for rot',
+    file: 'storage/fragment-health.ts',
+    find: `['FRAGMENT_CORRUPT', 'DISK_IO', 'CORRUPT']`,
+    replace: `['FRAGMENT_CORRUPT', 'DISK_IO', 'CORRUPT', 'BUSY']`,
+  },
+  {
+    name: 'take a short page for the last',
+    file: 'storage/fragment-scrubber.ts',
+    find: `      cursor = page.at(-1)?.id ?? START`,
+    replace: `      cursor = page.length < PAGE ? START : (page.at(-1)?.id ?? START)`,
+  },
+  {
+    name: 'count what may be lost',
+    file: 'storage/fragment-index.ts',
+    find: `    const isSynced = sync || delta.fragments !== 0 || delta.bytes !== 0`,
+    replace: `    const isSynced = sync`,
+  },
+  {
+    name: 'forget what is left of a lost record',
+    file: 'storage/fragment-health.ts',
+    find: `    return this.#rebuilt(id)`,
+    replace: `    return (await this.#rebuilt(id)) && { ...UNREADABLE, number: 1 }`,
+  },
+  {
+    name: 'forget that others need a fragment whose record is lost',
+    file: 'storage/fragment-writer.ts',
+    find: `before === UNREADABLE ? await this.#health.rebuild(id, LOST_RECORD) : before`,
+    replace: `before === UNREADABLE ? undefined : before`,
+  },
 ]
 
 export const fragmentMutants: readonly Mutant[] = changes.map(change => ({

@@ -10,6 +10,8 @@ export interface Hold {
   promisedUntilMs: number
   /** The catalog lists it. */
   isListed: boolean
+  /** The store has acknowledged that the catalog lists it, and has reported nothing since. */
+  isKept: boolean
   /** The store may keep it although nobody wants it: the outcome of a release is unknown. */
   isDoubtful: boolean
   /** A writer works on it. */
@@ -50,6 +52,7 @@ export class FragmentsModel {
       name: nameOf(++this.#lastSegment, index),
       promisedUntilMs: Number.NEGATIVE_INFINITY,
       isListed: false,
+      isKept: false,
       isDoubtful: false,
       isBusy: false,
     }
@@ -73,6 +76,11 @@ export class FragmentsModel {
   isPromised(id: string, nowMs: number): boolean {
     if (this.rotten.has(id)) return false
     return this.holds.some(hold => hold.fragment.id === id && isPromised(hold, nowMs))
+  }
+
+  /** Whether the fragment may go only with a word, whatever has rotted. */
+  isKept(id: string): boolean {
+    return this.holds.some(hold => hold.isKept && hold.fragment.id === id)
   }
 
   /** Something of the fragment has rotted: all promises about it are off. */

@@ -37,11 +37,18 @@ export class FragmentUsers {
   }
   readonly #model: FragmentsModel
   readonly #settings: FragmentUsersSettings
+  /** Told when a fragment is put anew, or need not be kept any more. */
+  readonly #onSettled: (id: string) => void
   #latest: TestFragment | undefined
 
-  constructor(model: FragmentsModel, settings: FragmentUsersSettings) {
+  constructor(
+    model: FragmentsModel,
+    settings: FragmentUsersSettings,
+    onSettled: (id: string) => void,
+  ) {
     this.#model = model
     this.#settings = settings
+    this.#onSettled = onSettled
   }
 
   async write(store: FragmentStore, environment: Environment, writer: number): Promise<never> {
@@ -120,7 +127,10 @@ export class FragmentUsers {
       const outcome = await store.put(id, put, cells)
       this.counts[outcome]++
       demand(spoiled === undefined || outcome === 'present', `${id} was stored from other bytes`)
-      if (outcome === 'stored') this.#model.rotten.delete(id)
+      if (outcome === 'stored') {
+        this.#model.rotten.delete(id)
+        this.#onSettled(id)
+      }
       if (outcome === 'stored' || !wasRotten) {
         hold.promisedUntilMs = Math.max(hold.promisedUntilMs, beganMs + leaseMs)
       }
@@ -137,6 +147,7 @@ export class FragmentUsers {
     hold.promisedUntilMs = Number.POSITIVE_INFINITY
     try {
       await store.commit(hold.fragment.id, hold.name)
+      hold.isKept = true
       this.counts.commits++
     } catch (error) {
       const isLost = losses.includes(codeOf(error) ?? '')
@@ -150,8 +161,10 @@ export class FragmentUsers {
 
   async release(store: FragmentStore, hold: Hold): Promise<void> {
     hold.isListed = false
+    hold.isKept = false
     hold.isDoubtful = true
     hold.promisedUntilMs = Number.NEGATIVE_INFINITY
+    if (!this.#model.isKept(hold.fragment.id)) this.#onSettled(hold.fragment.id)
     try {
       await store.release(hold.fragment.id, hold.name, this.#settings.graceMs)
     } catch (error) {
@@ -167,6 +180,7 @@ export class FragmentUsers {
     const from = random.below(cells.length)
     const to = from + 1 + random.below(cells.length - from)
     const wasPromised = this.#model.isPromised(id, clock.wallMs())
+    const wasRotten = this.#model.rotten.has(id)
     this.counts.reads++
     try {
       if (random.chance(0.2)) {
@@ -181,11 +195,13 @@ export class FragmentUsers {
       demand(at === to, `${id} returns ${at - from} cells of ${to - from}`)
     } catch (error) {
       const isKept = wasPromised && this.#model.isPromised(id, clock.wallMs())
-      if (codeOf(error) === 'FRAGMENT_MISSING') demand(!isKept, `${id} is missing`)
-      else if (codeOf(error) === 'FRAGMENT_CORRUPT') {
+      if (codeOf(error) === 'FRAGMENT_MISSING') {
+        demand(!isKept, `${id} is missing`)
+        demand(!this.#model.isKept(id), `${id} rotted and went without a word`)
+      } else if (codeOf(error) === 'FRAGMENT_CORRUPT') {
         this.counts.corrupt++
         demand(
-          this.#model.rotten.has(id),
+          wasRotten || this.#model.rotten.has(id),
           `${id} is corrupt where nothing rotted: ${String(error)}`,
         )
       } else throw error

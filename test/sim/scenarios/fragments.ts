@@ -3,7 +3,7 @@ import type { Environment, Random } from '../../../src/base/environment.ts'
 import { codeOf, HoldfastError } from '../../../src/base/errors.ts'
 import { sleep } from '../../../src/base/waiting.ts'
 import type { Finding } from '../../../src/storage/fragment-health.ts'
-import { FragmentStore } from '../../../src/storage/fragment-store.ts'
+import { type FragmentInfo, FragmentStore } from '../../../src/storage/fragment-store.ts'
 import { names, type TestFragment } from '../../support/fragments.ts'
 import { demand, type Scenario, Violation } from '../scenario.ts'
 import { SimKeyValueDrive } from '../sim-key-value.ts'
@@ -31,13 +31,14 @@ const LOST_RECORD_GRACE_MS = 2_000
 /** Longer than any lease, any grace, and the time after which the catalog is asked again. */
 const LONG_MS = 130_000
 
-/** Where a bit was flipped, to see whether it is noticed. */
+/** A bit that was flipped, to see whether it is noticed. */
 interface Flip {
   readonly id: string
-  /** Of the file; undefined for a bit in the key-value store. */
-  readonly at:
-    | { readonly path: string; readonly position: number; readonly byte: number }
-    | undefined
+  /** Whether it is still there, rather than overwritten. */
+  readonly isLeft: () => boolean
+  /** The store had promised to keep the fragment: it may not go without a word, nor soon. */
+  readonly isKept: boolean
+  readonly atMs: number
 }
 
 class FragmentsRun {
@@ -98,7 +99,7 @@ class FragmentsRun {
         : Number.POSITIVE_INFINITY,
     }
     const { drive } = this.#swarm
-    this.#users = new FragmentUsers(this.#model, this.#settings)
+    this.#users = new FragmentUsers(this.#model, this.#settings, id => this.#forget(id))
     this.#keys = new SimKeyValueDrive(world, 'keys', drive)
     this.#peer = world.addPeer('p', {
       drive: { ...drive, capacityBytes: this.#settings.capacityBytes },
@@ -112,6 +113,8 @@ class FragmentsRun {
     this.#keys.faults.syncError = (faults.syncError ?? 0) / 2
     this.#keys.faults.readError = (faults.readError ?? 0) / 2
     this.#keys.faults.full = this.#random.pick([0, 0, 0.01])
+    this.#keys.faults.shortPage = 0.3
+    this.#keys.faults.nextLog = 1 / 16
     while (this.#world.nowMs < durationMs) {
       this.#start()
       await this.#world.sleep(this.#random.exponential(this.#swarm.crashEveryMs))
@@ -140,12 +143,16 @@ class FragmentsRun {
     if (!isPower) return
     this.#keys.cutPower()
     if (!this.#random.chance(this.#swarm.rotShare)) return
-    this.#counts.rots++
-    if (this.#random.chance(0.5)) this.#rotFile()
-    else if (this.#random.chance(0.6)) this.#rotKey()
-    else this.#skipBatch()
+    this.#rot(true)
     // What the medium has is what a process will read.
     this.#peer.drive.cutPower()
+  }
+
+  #rot(isOff: boolean): void {
+    this.#counts.rots++
+    if (this.#random.chance(0.5)) this.#rotFile()
+    else if (!isOff || this.#random.chance(0.6)) this.#rotKey()
+    else this.#skipBatch()
   }
 
   #rotFile(): void {
@@ -159,27 +166,43 @@ class FragmentsRun {
     const position = isEnd
       ? sizeBytes - 1 - this.#random.below(Math.min(64, sizeBytes))
       : this.#random.below(sizeBytes)
-    const byte = this.#peer.drive.byteAt(path, position)
-    this.#peer.drive.flipBit(path, position, this.#random.below(8))
-    this.#flip({ id: path.slice(path.lastIndexOf('/') + 1), at: { path, position, byte } })
+    const { drive } = this.#peer
+    drive.flipBit(path, position, this.#random.below(8))
+    const spoiled = drive.byteAt(path, position)
+    const isLeft = (): boolean =>
+      drive.files().some(file => file.path === path && file.sizeBytes > position) &&
+      drive.byteAt(path, position) === spoiled
+    this.#flip(path.slice(path.lastIndexOf('/') + 1), isLeft)
   }
 
   #rotKey(): void {
     // Records and cells: f and c.
-    const keys = this.#keys.keys().filter(key => key.startsWith('66') || key.startsWith('63'))
+    const all = this.#keys.keys().filter(key => key.startsWith('66') || key.startsWith('63'))
+    // Records the collector will soon look at: it must not take them for what it finds there.
+    const due = all.filter(key => key.startsWith('66') && this.#hasHint(key.slice(2)))
+    const keys = due.length > 0 && this.#random.chance(0.5) ? due : all
     if (keys.length === 0) return
     const key = this.#random.pick(keys)
     this.#keys.flipBit(key)
-    this.#flip({
-      id: names.encode(Uint8Array.from(Buffer.from(key.slice(2), 'hex'))),
-      at: undefined,
-    })
+    const spoiled = this.#keys.value(key) as Uint8Array
+    const isLeft = (): boolean => equals(this.#keys.value(key) ?? new Uint8Array(0), spoiled)
+    this.#flip(names.encode(Uint8Array.from(Buffer.from(key.slice(2), 'hex'))), isLeft)
   }
 
-  #flip(flip: Flip): void {
-    this.#flips.push(flip)
-    this.#reported.delete(flip.id)
-    this.#model.void(flip.id)
+  #hasHint(id: string): boolean {
+    return this.#keys.keys().some(key => key.startsWith('65') && key.endsWith(id))
+  }
+
+  #flip(id: string, isLeft: () => boolean): void {
+    const isKept = !this.#hasSkipped && this.#model.isKept(id)
+    this.#flips.push({ id, isLeft, isKept, atMs: this.#world.nowMs })
+    this.#reported.delete(id)
+    this.#model.void(id)
+  }
+
+  /** What had rotted was replaced, or may be removed. */
+  #forget(id: string): void {
+    this.#flips = this.#flips.filter(flip => flip.id !== id)
   }
 
   #skipBatch(): void {
@@ -191,7 +214,10 @@ class FragmentsRun {
 
   async #program(environment: Environment): Promise<void> {
     const store = await this.#open(environment)
-    await this.#verify(store, environment)
+    // What has rotted may be met first by a scrubber, or by readers, writers and the collector.
+    if (this.#isEnding || this.#hasSkipped || this.#random.chance(0.5)) {
+      await this.#verify(store, environment)
+    }
     if (this.#isEnding) {
       await this.#settle(store, environment)
       return
@@ -200,6 +226,7 @@ class FragmentsRun {
       this.#collect(store, environment),
       this.#scrub(store, environment),
       this.#shrinkAndGrow(environment),
+      this.#decay(environment),
       ...Array.from({ length: this.#settings.writers }, (_, at) =>
         this.#users.write(store, environment, at),
       ),
@@ -230,35 +257,55 @@ class FragmentsRun {
       this.#lostReported++
       return
     }
-    this.#reported.add(finding.id)
-    const isExcused = this.#hasSkipped || this.#canFailToRead || this.#model.rotten.has(finding.id)
-    demand(isExcused, `${finding.id} is said to be rotten where nothing rotted: ${finding.reason}`)
+    const { id, reason } = finding
+    this.#reported.add(id)
+    const isExcused = this.#hasSkipped || this.#model.rotten.has(id) || this.#wasStruck(id)
+    demand(isExcused, `${id} is said to be rotten where nothing rotted: ${reason}`)
+    // Its record may be lost, and with it who needs it.
+    for (const hold of this.#model.holds) if (hold.fragment.id === id) hold.isKept = false
   }
 
-  get #canFailToRead(): boolean {
-    const { readError = 0, callError = 0 } = this.#swarm.faults
-    return readError + callError > 0
+  /** Whether a read of the fragment failed since this was asked last. */
+  #wasStruck(id: string): boolean {
+    const key = toHex(names.decode(id))
+    const paths = [...this.#peer.drive.struck].filter(path => path.endsWith(id))
+    const keys = [...this.#keys.struck].filter(struck => struck.endsWith(key))
+    for (const path of paths) this.#peer.drive.struck.delete(path)
+    for (const struck of keys) this.#keys.struck.delete(struck)
+    return paths.length + keys.length > 0
   }
 
   /** After a start: what rotted is found by one whole pass, and what was promised is there. */
-  async #verify(store: FragmentStore, { disk, clock }: Environment): Promise<void> {
-    if (this.#flips.length > 0 || this.#hasSkipped) {
+  async #verify(store: FragmentStore, { clock }: Environment): Promise<void> {
+    if (this.#model.rotten.size > 0 || this.#hasSkipped) {
       // The first pass may only be the rest of one that was begun before.
       await store.scrubber.pass()
       await store.scrubber.pass()
     }
-    for (const { id, at } of this.#flips) {
+    for (const { id, isLeft, isKept, atMs } of this.#flips) {
       const info = await store.stat(id)
-      if (info === undefined || info.isRotten || this.#reported.has(id)) continue
-      const isLeft = at === undefined || (await byteAt(disk, at.path, at.position)) !== at.byte
-      demand(!isLeft, `the rot of ${id} is not found`)
+      const isReported = this.#reported.has(id)
+      if (info !== undefined) {
+        demand(isReported || info.isRotten || !isLeft(), `the rot of ${id} is not found`)
+      } else if (isKept) {
+        const ageMs = this.#world.nowMs - atMs
+        demand(isReported && ageMs > LOST_RECORD_GRACE_MS, `${id} rotted and is gone too soon`)
+      }
     }
     this.#flips = []
+    if (!this.#hasSkipped) await this.#trustAgain(store)
     if (this.#hasSkipped) await this.#reviewAfterSkip(store, clock.wallMs())
     for (const { id } of this.#model.fragments) {
       const isKept = this.#model.isPromised(id, clock.wallMs())
       const info = await store.stat(id)
       if (isKept) demand(info !== undefined, `${id} was acknowledged and is gone`)
+    }
+  }
+
+  /** What the store says is sound after a whole pass must be so. */
+  async #trustAgain(store: FragmentStore): Promise<void> {
+    for (const id of this.#model.rotten) {
+      if ((await store.stat(id))?.isRotten === false) this.#model.rotten.delete(id)
     }
   }
 
@@ -271,7 +318,10 @@ class FragmentsRun {
     }
     demand(missing === 0 || this.#lostReported > 0, `${missing} fragments vanished without a word`)
     for (const { id } of this.#model.fragments) this.#model.void(id)
-    for (const hold of this.#model.holds) hold.isDoubtful = true
+    for (const hold of this.#model.holds) {
+      hold.isDoubtful = true
+      hold.isKept = false
+    }
     this.#lostReported = 0
     this.#hasSkipped = false
   }
@@ -304,6 +354,14 @@ class FragmentsRun {
       } catch (error) {
         this.#users.excuse(error)
       }
+    }
+  }
+
+  /** The medium rots while the store is at work. */
+  async #decay({ timers, random }: Environment): Promise<void> {
+    for (;;) {
+      await sleep(timers, random.exponential(500))
+      if (random.chance(this.#swarm.rotShare)) this.#rot(false)
     }
   }
 
@@ -355,13 +413,18 @@ class FragmentsRun {
     await this.#collectOnce(store, false)
     await sleep(environment.timers, LONG_MS)
     await this.#collectOnce(store, false)
+    // How much a record stood for that nobody could read, only a census knows.
+    if (this.#counts.rots > 0) {
+      await store.scrubber.pass()
+      await store.scrubber.pass()
+    }
     await this.#compare(store)
-    this.#compareFiles(store, await store.list())
+    this.#compareFiles(store, await listAll(store))
   }
 
   /** References may have returned whose end was in a batch that the medium lost. */
   async #releaseUnlisted(store: FragmentStore): Promise<void> {
-    for (const { id, references } of await store.list()) {
+    for (const { id, references } of await listAll(store)) {
       for (const reference of references) {
         if (!this.#model.isListed(id, reference)) await store.release(id, reference, 0)
       }
@@ -373,7 +436,7 @@ class FragmentsRun {
     const wanted = new Set(
       this.#model.holds.filter(({ isListed }) => isListed).map(({ fragment }) => fragment.id),
     )
-    const infos = await store.list()
+    const infos = await listAll(store)
     for (const { id } of infos) demand(wanted.has(id), `${id} is kept though nobody needs it`)
     demand(infos.length === wanted.size, `${infos.length} fragments of ${wanted.size} are left`)
     for (const { id } of infos) {
@@ -390,7 +453,7 @@ class FragmentsRun {
     demand(store.usage.fragments === infos.length, `${store.usage.fragments} fragments`)
   }
 
-  #compareFiles(store: FragmentStore, infos: Awaited<ReturnType<FragmentStore['list']>>): void {
+  #compareFiles(store: FragmentStore, infos: readonly FragmentInfo[]): void {
     const large = infos.filter(({ sizeBytes }) => sizeBytes > CELL_BYTES)
     const files = this.#peer.drive
       .files()
@@ -410,21 +473,13 @@ class FragmentsRun {
   }
 }
 
-/** A byte of a file as a process sees it; undefined where there is none. */
-async function byteAt(
-  disk: Environment['disk'],
-  path: string,
-  position: number,
-): Promise<number | undefined> {
-  try {
-    const file = await disk.open(path, 'read')
-    const [byte] = await file.read(position, 1)
-    await file.close()
-    return byte
-  } catch (error) {
-    if (codeOf(error) !== 'FILE_NOT_FOUND') throw error
-    return undefined
+async function listAll(store: FragmentStore): Promise<FragmentInfo[]> {
+  const infos: FragmentInfo[] = []
+  for (let page = await store.list(); page.length > 0;) {
+    infos.push(...page)
+    page = await store.list({ after: (page.at(-1) as FragmentInfo).id })
   }
+  return infos
 }
 
 const unreachable = (): HoldfastError =>
