@@ -8,28 +8,21 @@
  *
  *     npm run bench -- fragments [--fragments 1000000]
  */
+import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 
-import blake from '@napi-rs/blake-hash'
-
 import { formatFragmentId } from '../src/erasure/fragment-id.ts'
-import type { Hasher } from '../src/erasure/hash.ts'
 import { leafOf, rootOf } from '../src/erasure/leaves.ts'
-import { fragmentNames } from '../src/node/fragment-names.ts'
-import { systemClock, systemRandom } from '../src/node/system.ts'
-import { openDisk } from '../src/storage/disk.ts'
-import { FragmentStore } from '../src/storage/fragment-store.ts'
-import { LevelKeyValue } from '../src/storage/level-key-value.ts'
+import type { FragmentStore } from '../src/storage/fragment-store.ts'
+import { blake3, openStore } from './fragments/open-store.ts'
 import { ask, type Measured, save } from './harness.ts'
 
 const CELL_BYTES = 65_536
 /** A put of the one and of the other kind must not find what an earlier one left. */
 let lastNumber = 0
 
-const blake3: Hasher = { algorithm: 'blake3', hash: bytes => blake.blake3(bytes) }
-const names = fragmentNames({ blake3, 'sha2-256': blake3 })
 const root = fs.mkdtempSync(join(process.cwd(), '.bench-fragments-'))
 
 interface Fragment {
@@ -49,26 +42,6 @@ function newFragment(template: Uint8Array<ArrayBuffer>): Fragment {
   const leaves = Buffer.concat(cells.map((cell, index) => leafOf(blake3, index, cell)))
   const id = formatFragmentId({ algorithm: 'blake3', digest: rootOf(blake3, leaves) })
   return { id, sizeBytes: bytes.length, cells }
-}
-
-interface OpenStore {
-  readonly store: FragmentStore
-  readonly close: () => Promise<void>
-}
-
-async function openStore(name: string): Promise<OpenStore> {
-  const directory = join(root, name)
-  fs.mkdirSync(directory, { recursive: true })
-  const keyValue = await LevelKeyValue.open(join(directory, 'keys'))
-  const store = await FragmentStore.open({
-    disk: openDisk(directory),
-    keyValue,
-    names,
-    clock: systemClock,
-    random: systemRandom(),
-    networkId: new Uint8Array(32),
-  })
-  return { store, close: () => keyValue.close() }
 }
 
 const put = (store: FragmentStore, { id, sizeBytes, cells }: Fragment): Promise<unknown> => {
@@ -155,26 +128,28 @@ async function measureGets(store: FragmentStore, sizeBytes: number, readers: num
   })
 }
 
-/** Fills a store with small fragments, then opens it and looks at it. */
-async function measureOpening(fragments: number) {
-  const filled = await openStore('many')
+/** Fills a store with small fragments, then opens it in a process of its own. */
+async function measureOpening(fragments: number): Promise<unknown> {
+  const directory = join(root, 'many')
+  const { store, close } = await openStore(directory)
   const template = new Uint8Array(64)
-  for (let done = 0; done < fragments; done += 250) {
-    const batch = Array.from({ length: 250 }, () => newFragment(template))
-    await Promise.all(batch.map(fragment => put(filled.store, fragment)))
+  let left = fragments
+  const writer = async (): Promise<void> => {
+    while (left-- > 0) await put(store, newFragment(template))
   }
-  await filled.close()
-  const rssBefore = process.memoryUsage().rss
-  const start = performance.now()
-  const opened = await openStore('many')
-  const openMs = performance.now() - start
-  const rssMiB = (process.memoryUsage().rss - rssBefore) / 1_048_576
-  const held = opened.store.usage.fragments
-  await opened.close()
-  console.log(`\nopening a store of ${held} fragments`)
-  console.log(`  ${openMs.toFixed(0)} ms, ${rssMiB.toFixed(0)} MiB more than before`)
-  return { title: 'opening', fragments: held, openMs, rssMiB }
+  await Promise.all(Array.from({ length: 128 }, writer))
+  await close()
+  const script = join(import.meta.dirname, 'fragments', 'opening.ts')
+  const args = [...process.execArgv, script, directory]
+  const { stdout } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+  const result = JSON.parse(stdout) as Record<Opening, number>
+  const mib = (result.peakBytes - result.beforeBytes) / 2 ** 20
+  console.log(`\nOpening a store of ${result.fragments} fragments`)
+  console.log(`  ${result.openMs.toFixed(0)} ms, ${mib.toFixed(0)} MiB more than before it`)
+  return { title: 'Opening', ...result }
 }
+
+type Opening = 'fragments' | 'openMs' | 'beforeBytes' | 'peakBytes'
 
 const { values } = parseArgs({
   options: { fragments: { type: 'string', default: '1000000' } },
@@ -183,7 +158,7 @@ const { values } = parseArgs({
 
 try {
   fs.mkdirSync(join(root, 'raw'))
-  const { store, close } = await openStore('store')
+  const { store, close } = await openStore(join(root, 'store'))
   const answers: unknown[] = []
   for (const sizeBytes of [4_096, 65_536, 4_194_304]) {
     for (const writers of sizeBytes > CELL_BYTES ? [1, 8] : [1, 64]) {

@@ -9,7 +9,10 @@ const names = readdirSync(import.meta.dirname)
   .filter(file => file.endsWith('.ts') && !helpers.has(file))
   .map(file => file.slice(0, -'.ts'.length))
 
-const wanted = process.argv.slice(2).filter(argument => !argument.startsWith('-'))
+// What follows the first option belongs to options.
+const args = process.argv.slice(2)
+const firstOption = args.findIndex(argument => argument.startsWith('-'))
+const wanted = firstOption < 0 ? args : args.slice(0, firstOption)
 const unknown = wanted.filter(name => !names.includes(name))
 if (wanted.length === 0 || unknown.length > 0) {
   if (unknown.length > 0) console.error(`no bench is called ${unknown.join(', ')}`)
