@@ -52,6 +52,9 @@ export function decodeFragmentId(bytes: Uint8Array): FragmentId {
   return { algorithm: algorithmOf(tag!), digest: bytes.slice(ID_BYTES - DIGEST_BYTES) }
 }
 
+/** Which hash names the fragment with this id, of which nothing else is looked at. */
+export const algorithmIn = (bytes: Uint8Array): HashAlgorithm => algorithmOf(bytes[2] ?? 0)
+
 /** The 59 characters. */
 export const formatFragmentId = (id: FragmentId): string => `b${toBase32(encodeFragmentId(id))}`
 

@@ -1,4 +1,5 @@
 import {
+  algorithmIn,
   decodeFragmentId,
   encodeFragmentId,
   formatFragmentId,
@@ -10,7 +11,7 @@ import type { FragmentNames } from '../storage/fragment-names.ts'
 
 /** What the fragment store must know of names, from the core that makes them. */
 export function fragmentNames(hashers: Readonly<Record<HashAlgorithm, Hasher>>): FragmentNames {
-  const hasherOf = (id: Uint8Array): Hasher => hashers[decodeFragmentId(id).algorithm]
+  const hasherOf = (id: Uint8Array): Hasher => hashers[algorithmIn(id)]
   return {
     decode: text => encodeFragmentId(parseFragmentId(text)),
     encode: id => formatFragmentId(decodeFragmentId(id)),

@@ -5,6 +5,11 @@ import type { KeyChange, KeyValue } from './key-value.ts'
 /** Changes that may wait, and what one batch may hold. */
 const WAITING_MAX = 4_096
 const BATCH_BYTES_MAX = 4 << 20
+/**
+ * Of what one batch may hold. Writers who all wait for the same batch would all go on at the same
+ * time, and the disk would rest meanwhile; so they are kept in two halves or more.
+ */
+const BATCH_COMMITS_MAX = 32
 
 /** What happens together or not at all. */
 export interface Commit {
@@ -82,7 +87,7 @@ export class FragmentCommits {
     let sizeBytes = 0
     const beyond = this.#waiting.findIndex((waiting, at) => {
       sizeBytes += waiting.sizeBytes
-      return at > 0 && sizeBytes > BATCH_BYTES_MAX
+      return at > 0 && (sizeBytes > BATCH_BYTES_MAX || at >= BATCH_COMMITS_MAX)
     })
     return this.#waiting.splice(0, beyond < 0 ? this.#waiting.length : beyond)
   }

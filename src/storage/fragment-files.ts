@@ -1,8 +1,7 @@
-import { toHex } from '../base/bytes.ts'
 import type { Disk, DiskFile } from '../base/environment.ts'
 import { codeOf } from '../base/errors.ts'
 import { FragmentFile, removeIfThere } from './fragment-file.ts'
-import { digestIn, type FragmentNames } from './fragment-names.ts'
+import { digestIn, type FragmentNames, textOf } from './fragment-names.ts'
 import { type FragmentRecord, UNREADABLE } from './fragment-record.ts'
 import { SharedSync } from './shared-sync.ts'
 
@@ -87,7 +86,7 @@ export class FragmentFiles {
 
   /** Runs what makes a record name a file, and then moves that home. In the fragment's turn. */
   async adopt(id: Uint8Array, number: number, record: () => Promise<void>): Promise<void> {
-    const key = toHex(id)
+    const key = textOf(id)
     const path = this.#incoming(id, number)
     const before = this.#away.get(key)
     this.#away.set(key, path)
@@ -113,7 +112,7 @@ export class FragmentFiles {
    * @throws {HoldfastError} `FILE_NOT_FOUND`, `DISK_IO`
    */
   async open(id: Uint8Array): Promise<FragmentFile | undefined> {
-    const away = this.#away.get(toHex(id))
+    const away = this.#away.get(textOf(id))
     if (away !== undefined) {
       try {
         return await FragmentFile.open(this.#disk, away, id)
@@ -127,11 +126,11 @@ export class FragmentFiles {
 
   /** Removes the file of a fragment, durably. In the fragment's turn. */
   async remove(id: Uint8Array): Promise<void> {
-    const away = this.#away.get(toHex(id))
+    const away = this.#away.get(textOf(id))
     if (away !== undefined) {
       await removeIfThere(this.#disk, away)
       await this.#syncs.sync(INCOMING)
-      this.#away.delete(toHex(id))
+      this.#away.delete(textOf(id))
     }
     await removeIfThere(this.#disk, this.home(id))
     await this.#syncs.sync(directoryOf(id))

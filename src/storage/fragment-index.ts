@@ -1,6 +1,6 @@
-import { toHex } from '../base/bytes.ts'
 import { FragmentCensus } from './fragment-census.ts'
 import { FragmentCommits } from './fragment-commits.ts'
+import { textOf } from './fragment-names.ts'
 import {
   addTotals,
   cellKey,
@@ -98,8 +98,8 @@ export class FragmentIndex {
     return this.#commits.totals
   }
 
-  async get(id: Uint8Array): Promise<FragmentRecord | undefined> {
-    const known = this.#cache.get(id)
+  async get(id: Uint8Array, text: string = textOf(id)): Promise<FragmentRecord | undefined> {
+    const known = this.#cache.get(text)
     if (known !== undefined) return known.record
     const key = recordKey(id)
     const value = await this.#keyValue.get(key)
@@ -113,16 +113,17 @@ export class FragmentIndex {
 
   /** Runs `work` while no other work on this fragment runs. */
   turn<Result>(id: Uint8Array, work: Turn<Result>): Promise<Result> {
-    return this.#turns.take(toHex(id), async () => {
-      let before = await this.get(id)
-      this.#cache.set(id, before)
+    const text = textOf(id)
+    return this.#turns.take(text, async () => {
+      let before = await this.get(id, text)
+      this.#cache.set(text, before)
       return work(before, async transition => {
         // Until it has happened, or if nobody knows whether it has.
-        this.#cache.delete(id)
+        this.#cache.delete(text)
         await this.#apply(id, before, transition)
         const { record = before } = transition
         before = record === 'removed' ? undefined : record
-        this.#cache.set(id, before)
+        this.#cache.set(text, before)
       })
     })
   }
@@ -133,7 +134,7 @@ export class FragmentIndex {
     return entries.map(({ key, value }) => {
       const [id, record] = [key.slice(1), decodeRecord(key, value)]
       // What is on the disk counts, not what was there once.
-      if (record === UNREADABLE) this.#cache.delete(id)
+      if (record === UNREADABLE) this.#cache.delete(textOf(id))
       return { id, record }
     })
   }

@@ -36,9 +36,10 @@ async function readAll(
   { names, id, cellBytes, sizeBytes, signal, write }: IntakeOptions,
 ): Promise<Uint8Array> {
   const leaves = new Uint8Array(cellCount(sizeBytes, cellBytes) * DIGEST_BYTES)
-  const scratch = new Uint8Array(LEAF_ROOM_BYTES + Math.min(cellBytes, sizeBytes))
+  // A run has room for a leaf's header before it; within it the header stands in the end of the
+  // cell before, which is put back.
   const newRun = (at: number): Uint8Array<ArrayBuffer> =>
-    new Uint8Array(Math.min(RUN_CELLS * cellBytes, sizeBytes - at))
+    new Uint8Array(LEAF_ROOM_BYTES + Math.min(RUN_CELLS * cellBytes, sizeBytes - at))
   let runAt = 0
   let run = newRun(runAt)
   let writing: Promise<void> = Promise.resolve()
@@ -50,15 +51,16 @@ async function readAll(
       }
       const neededBytes = Math.min(cellBytes, sizeBytes - at)
       if (value.length !== neededBytes) throw wrongCellSize(value.length, neededBytes)
-      const framed = scratch.subarray(0, LEAF_ROOM_BYTES + neededBytes)
-      framed.set(value, LEAF_ROOM_BYTES)
-      leaves.set(names.leaf(id, index, framed), index * DIGEST_BYTES)
       // What is written is what was hashed, whatever the sender does to its array.
-      run.set(framed.subarray(LEAF_ROOM_BYTES), at - runAt)
+      const framed = run.subarray(at - runAt, at - runAt + LEAF_ROOM_BYTES + neededBytes)
+      framed.set(value, LEAF_ROOM_BYTES)
+      const before = framed.slice(0, LEAF_ROOM_BYTES)
+      leaves.set(names.leaf(id, index, framed), index * DIGEST_BYTES)
+      framed.set(before)
       const end = at + neededBytes
-      if (end < runAt + run.length) continue
+      if (end < runAt + run.length - LEAF_ROOM_BYTES) continue
       await writing
-      writing = write(runAt, run)
+      writing = write(runAt, run.subarray(LEAF_ROOM_BYTES))
       // Heard of in a later round, which may be long in coming.
       writing.catch(() => undefined)
       runAt = end

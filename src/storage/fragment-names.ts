@@ -20,5 +20,9 @@ export const DIGEST_BYTES = 32
 /** Room that `leaf` needs before a cell. */
 export const LEAF_ROOM_BYTES = 9
 
+/** An id as the key of a map: a character for each byte, the cheapest text there is. */
+export const textOf = (id: Uint8Array): string =>
+  Buffer.from(id.buffer, id.byteOffset, id.length).toString('latin1')
+
 /** The root in an id. */
 export const digestIn = (id: Uint8Array): Uint8Array => id.subarray(ID_BYTES - DIGEST_BYTES)

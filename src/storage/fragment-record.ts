@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib'
 import { assert } from '../base/assert.ts'
 import { BinaryReader } from '../base/binary-reader.ts'
 import { BinaryWriter } from '../base/binary-writer.ts'
-import { compare, concat, equals, fromUtf8 } from '../base/bytes.ts'
+import { compare, equals, fromUtf8 } from '../base/bytes.ts'
 import { HoldfastError } from '../base/errors.ts'
 import { ID_BYTES } from './fragment-names.ts'
 import type { KeyRange } from './key-value.ts'
@@ -52,6 +52,9 @@ const RECORD_BYTES_MAX = 1 << 20
 
 const VERSION = 1
 const ROTTEN = 1
+const HINT = 'e'.charCodeAt(0)
+/** Of a record but its references, and of a reference but its byte strings. */
+const FIXED_BYTES = 32
 
 /**
  * Stands for a record that cannot be read. Nobody knows who needs the fragment: it stays until the
@@ -64,7 +67,13 @@ export const UNREADABLE: FragmentRecord = {
   references: [],
 }
 
-const prefixed = (prefix: string, rest: Uint8Array): Uint8Array => concat([fromUtf8(prefix), rest])
+/** Every put makes several of these. */
+function prefixed(prefix: 'f' | 'c' | 'm', rest: Uint8Array): Uint8Array {
+  const key = new Uint8Array(1 + rest.length)
+  key[0] = prefix.charCodeAt(0)
+  key.set(rest, 1)
+  return key
+}
 
 export const recordKey = (id: Uint8Array): Uint8Array => prefixed('f', id)
 export const cellKey = (id: Uint8Array): Uint8Array => prefixed('c', id)
@@ -80,9 +89,13 @@ export const recordsAfter = (after: Uint8Array, limit: number): KeyRange => ({
 
 /** Says that some reference of the fragment ends then; due at once for time 0. */
 export function hintKey(untilMs: number, id: Uint8Array): Uint8Array {
-  const time = new Uint8Array(8)
-  new DataView(time.buffer).setBigUint64(0, BigInt(untilMs))
-  return concat([fromUtf8('e'), time, id])
+  const key = new Uint8Array(9 + id.length)
+  key[0] = HINT
+  const view = new DataView(key.buffer)
+  view.setUint32(1, untilMs / 2 ** 32)
+  view.setUint32(5, untilMs)
+  key.set(id, 9)
+  return key
 }
 
 /** The hints up to a time, that time included. */
@@ -101,6 +114,8 @@ export function hintIn(key: Uint8Array): { readonly untilMs: number; readonly id
 /** When something is to be looked at: what nobody needs at once, what is kept never. */
 export function hintTimes({ references }: FragmentRecord): number[] {
   if (references.length === 0) return [0]
+  const [only] = references
+  if (references.length === 1 && only !== undefined) return only.untilMs > 0 ? [only.untilMs] : []
   return [...new Set(references.map(({ untilMs }) => untilMs))].filter(untilMs => untilMs > 0)
 }
 
@@ -110,7 +125,7 @@ export const isSameReference = (
 ): boolean => a.index === b.index && compare(a.segment, b.segment) === 0
 
 export function encodeRecord(key: Uint8Array, record: FragmentRecord): Uint8Array {
-  const writer = new BinaryWriter(RECORD_BYTES_MAX)
+  const writer = new BinaryWriter(RECORD_BYTES_MAX, capacityFor(record))
   writer.u8(VERSION)
   writer.u8(record.isRotten ? ROTTEN : 0)
   writer.varint(record.sizeBytes)
@@ -124,6 +139,13 @@ export function encodeRecord(key: Uint8Array, record: FragmentRecord): Uint8Arra
   }
   return withCheck(key, writer)
 }
+
+/** Enough to write a record without growing. */
+const capacityFor = ({ references }: FragmentRecord): number =>
+  references.reduce(
+    (size, { segment, sealed }) => size + FIXED_BYTES + segment.length + sealed.length,
+    FIXED_BYTES,
+  )
 
 /** The record under a key, or `UNREADABLE`. */
 export function decodeRecord(key: Uint8Array, value: Uint8Array): FragmentRecord {

@@ -8,6 +8,8 @@ import { pooledCalls } from './system-calls.ts'
 
 const WRITE_BUFFER_BYTES = 16 << 20
 const CACHE_BYTES = 16 << 20
+/** Ids are as good as random, so a new table meets all older ones: fewer, larger ones cost less. */
+const TABLE_BYTES = 16 << 20
 /** What opening anew may write: the log, and a table that is being made already. */
 const REOPEN_BYTES = 2 * WRITE_BUFFER_BYTES
 /** What one page may hold in memory, and one step towards it. */
@@ -162,6 +164,7 @@ async function openLevel(path: string): Promise<Level> {
     compression: false,
     writeBufferSize: WRITE_BUFFER_BYTES,
     cacheSize: CACHE_BYTES,
+    maxFileSize: TABLE_BYTES,
   })
   try {
     await level.open()

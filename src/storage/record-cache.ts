@@ -1,4 +1,3 @@
-import { toHex } from '../base/bytes.ts'
 import type { FragmentRecord } from './fragment-record.ts'
 
 /** With what is sealed in them, 8 KiB. */
@@ -11,8 +10,8 @@ export interface Known {
 
 /**
  * The records last worked on, or their absence: a put asks twice, before the cells and after them,
- * and a commit follows soon. Filled only in the fragment's turn, so it is never behind the
- * key-value store.
+ * and a commit follows soon. By `textOf` of their ids. Filled only in the fragment's turn, so it is
+ * never behind the key-value store.
  */
 export class RecordCache {
   readonly #known = new Map<string, Known>()
@@ -22,13 +21,12 @@ export class RecordCache {
     this.#limit = limit
   }
 
-  get(id: Uint8Array): Known | undefined {
-    return this.#known.get(toHex(id))
+  get(key: string): Known | undefined {
+    return this.#known.get(key)
   }
 
   /** The one that was set longest ago makes room. One with many references is not kept. */
-  set(id: Uint8Array, record: FragmentRecord | undefined): void {
-    const key = toHex(id)
+  set(key: string, record: FragmentRecord | undefined): void {
     this.#known.delete(key)
     if ((record?.references.length ?? 0) > REFERENCES_KEPT_MAX) return
     this.#known.set(key, { record })
@@ -37,7 +35,7 @@ export class RecordCache {
     if (oldest !== undefined) this.#known.delete(oldest)
   }
 
-  delete(id: Uint8Array): void {
-    this.#known.delete(toHex(id))
+  delete(key: string): void {
+    this.#known.delete(key)
   }
 }
