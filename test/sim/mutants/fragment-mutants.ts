@@ -55,8 +55,8 @@ const changes: readonly Omit<Mutant, 'scenario'>[] = [
   {
     name: 'take any file that came in for the one the record means',
     file: 'storage/fragment-files.ts',
-    find: `(await recordOf(id))?.number === Number(number)`,
-    replace: `(await recordOf(id)) !== undefined && number !== ''`,
+    find: `record?.number === Number(number)`,
+    replace: `record !== undefined && number !== ''`,
   },
   {
     name: 'remove a file before its record says so',
@@ -105,15 +105,15 @@ const changes: readonly Omit<Mutant, 'scenario'>[] = [
   },
   {
     name: 'scrub all cells but a lone last one',
-    file: 'storage/fragment-health.ts',
-    find: `cell < reader.cells; cell += RUN_CELLS`,
-    replace: `cell < reader.cells - 1; cell += RUN_CELLS`,
+    file: 'storage/fragment-reader.ts',
+    find: `cell < this.cells; cell += RUN_CELLS`,
+    replace: `cell < this.cells - 1; cell += RUN_CELLS`,
   },
   {
     name: 'scrub all cells but the last few',
-    file: 'storage/fragment-health.ts',
-    find: `cell < reader.cells; cell += RUN_CELLS`,
-    replace: `cell + RUN_CELLS < reader.cells; cell += RUN_CELLS`,
+    file: 'storage/fragment-reader.ts',
+    find: `cell < this.cells; cell += RUN_CELLS`,
+    replace: `cell + RUN_CELLS < this.cells; cell += RUN_CELLS`,
   },
   {
     name: 'no census',
