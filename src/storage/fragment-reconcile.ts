@@ -7,7 +7,10 @@ const PAGE = 256
 /** Where the store and the catalog disagree about one fragment. */
 export interface Difference {
   readonly id: string
-  /** `missing`: listed, not here. `rotten`: listed, here, to be put again. `unlisted`: only here. */
+  /**
+   * `missing`: listed, not here. `rotten`: listed, here, to be put again. `unlisted`: only here, as a
+   * put is until it is listed: nothing to release before the catalog was asked about it anew.
+   */
   readonly kind: 'missing' | 'rotten' | 'unlisted'
 }
 

@@ -99,6 +99,15 @@ test('a catalog that cannot be asked costs nothing', () =>
     assert.equal((await store.collect(listsNothing)).removed, 1, 'it is asked again')
   }))
 
+test('a scrubber makes one pass at a time', () =>
+  withStore(async ({ store }) => {
+    await store.put(small.id, putOf(small), small.cells)
+    const pass = store.scrubber.pass()
+    await rejectsWith('BUSY', store.scrubber.pass())
+    assert.deepEqual(await pass, { checked: 1, rotten: 0, lost: 0 })
+    assert.equal((await store.scrubber.pass()).checked, 1)
+  }))
+
 test('equal puts at the same time store the fragment once', () =>
   withStore(async ({ store, directory }) => {
     const puts = Array.from({ length: 8 }, (_, index) =>
