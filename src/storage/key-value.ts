@@ -11,6 +11,7 @@
  * - `DISK_FAILED`: whether the batch happened is unknown, and nothing is answered any more until the
  *   store is opened anew.
  * - `DISK_IO`, `CORRUPT` of a read: what was asked for cannot be read, now or ever.
+ * - `BUSY` of a read: the process has no handle left for it.
  */
 export interface KeyValue {
   /**

@@ -207,6 +207,8 @@ function readFailure(cause: unknown, path: string): HoldfastError {
   const details: Failure =
     codeIn(cause) === 'LEVEL_CORRUPTION'
       ? { code: 'CORRUPT', what: path }
-      : { code: 'DISK_IO', path, operation: 'read' }
+      : /Too many open files/i.test(messageOf(cause))
+        ? { code: 'BUSY', what: 'file descriptors' }
+        : { code: 'DISK_IO', path, operation: 'read' }
   return new HoldfastError(`Cannot read ${path}: ${messageOf(cause)}`, details, { cause })
 }

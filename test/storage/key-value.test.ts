@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -95,6 +96,43 @@ test('a page holds no more than a few MiB, and the next goes on behind it', () =
     )
     await keyValue.close()
   }))
+
+/** Run with few handles: uses up what is left of them, reads, gives them back, and reads again. */
+const withoutHandles = `
+  import fs from 'node:fs'
+  import { LevelKeyValue } from '${new URL('../../src/storage/level-key-value.ts', import.meta.url).href}'
+
+  const keyValue = await LevelKeyValue.open(process.argv[1])
+  const handles = []
+  try {
+    for (;;) handles.push(fs.openSync('/dev/null'))
+  } catch {}
+  const read = () => keyValue.getLarge(Uint8Array.of(1)).then(({ length }) => length, ({ code }) => code)
+  const answers = [await read()]
+  for (const handle of handles) fs.closeSync(handle)
+  answers.push(await read())
+  console.log(answers.join())
+`
+
+test(
+  'what cannot be read for want of handles is BUSY, not lost',
+  {
+    skip: process.platform === 'win32',
+  },
+  () =>
+    withDirectory(async directory => {
+      const path = join(directory, 'keys')
+      const keyValue = await LevelKeyValue.open(path)
+      await keyValue.batch([{ key: Uint8Array.of(1), value: new Uint8Array(100) }], { sync: true })
+      await keyValue.close()
+      // What the log held is in a table after the next opening, whose file is opened to be read.
+      await (await LevelKeyValue.open(path)).close()
+      const node = [process.execPath, '--input-type=module-typescript', '-e', withoutHandles, path]
+      const limited = ['-c', 'ulimit -n 64 && exec "$@"', 'sh', ...node]
+      const { stdout, stderr } = spawnSync('sh', limited, { encoding: 'utf8' })
+      assert.equal(stdout.trim(), 'BUSY,100', stderr)
+    }),
+)
 
 test('a database that is open already is BUSY', () =>
   withDirectory(async directory => {
