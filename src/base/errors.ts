@@ -7,6 +7,15 @@ export type Failure =
   | { readonly code: 'AMBIGUOUS'; readonly what: string; readonly count: number }
   /** A cell cannot be coded: it is no multiple of 64 bytes, or unlike the others. State unchanged. */
   | { readonly code: 'CELL_SIZE'; readonly sizeBytes: number; readonly neededBytes: number }
+  /** Time here is not known well enough yet, or its mark not durable. State unchanged; retry. */
+  | { readonly code: 'CLOCK_NOT_READY'; readonly status: string; readonly waitMs: number }
+  /** A timestamp leads this peer's clock by too much. State unchanged; one of the two is wrong. */
+  | {
+      readonly code: 'CLOCK_SKEW'
+      readonly from: string
+      readonly leadMs: number
+      readonly limitMs: number
+    }
   /** The thing was closed before or during the call. What was not acknowledged may be undone. */
   | { readonly code: 'CLOSED'; readonly what: string }
   /** What was read is not what its name was made of. State unchanged; ask another peer, repair. */
