@@ -270,16 +270,14 @@ export class Steering {
     after: Agreement,
     { targetMs, everyMs }: { targetMs: number; everyMs: number },
   ): void {
-    const wasTrusted = this.isTrusted
-    const change = wasTrusted ? (AGREEMENT_INTEGRAL * before.offsetMs) / everyMs : 0
-    const frequency = this.clock.frequency + change
-    this.#moveTo(
-      nowMs,
-      targetMs,
-      Math.max(-AGREEMENT_RATE_MAX, Math.min(AGREEMENT_RATE_MAX, frequency)),
+    const change = this.isTrusted ? (AGREEMENT_INTEGRAL * before.offsetMs) / everyMs : 0
+    const frequency = Math.max(
+      -AGREEMENT_RATE_MAX,
+      Math.min(AGREEMENT_RATE_MAX, this.clock.frequency + change),
     )
+    const hasJumped = this.#moveTo(nowMs, targetMs, frequency)
     // On the way from the one place to the other no clock is further off than at one of the ends.
-    const boundMs = wasTrusted ? Math.max(before.boundMs, after.boundMs) : after.boundMs
+    const boundMs = hasJumped ? after.boundMs : Math.max(before.boundMs, after.boundMs)
     this.#agreed = { atMs: nowMs, boundMs: boundMs + READING_ERROR_MS }
     this.#agreements++
     this.#rootMs = nowMs
@@ -296,12 +294,16 @@ export class Steering {
     return 'steady'
   }
 
-  /** Sets the clock while nobody relies on it, slews it afterwards. After sleep it may only advance. */
-  #moveTo(nowMs: number, targetMs: number, frequency: number): void {
+  /**
+   * Sets the clock while nobody relies on it, slews it afterwards. After sleep it may only advance.
+   * @returns whether it was set.
+   */
+  #moveTo(nowMs: number, targetMs: number, frequency: number): boolean {
     const isAhead = targetMs < this.clock.correctionAt(nowMs)
     const mayJump = this.#goodPolls < POLLS_TO_TRUST && (this.#isFirst || !isAhead)
     this.clock.steer(nowMs, targetMs, frequency)
     if (mayJump) this.clock.step(nowMs, targetMs)
+    return mayJump
   }
 
   #countGood(nowMs: number): void {

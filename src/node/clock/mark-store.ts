@@ -1,5 +1,6 @@
 import { BinaryReader } from '../../base/binary-reader.ts'
 import { BinaryWriter } from '../../base/binary-writer.ts'
+import { fromUtf8 } from '../../base/bytes.ts'
 import type { Disk } from '../../base/environment.ts'
 import { codeOf, HoldfastError } from '../../base/errors.ts'
 
@@ -46,7 +47,7 @@ export class MarkStore {
 
 export const MARK_FILE = 'clock-mark'
 const FILE_BYTES = 24
-const MAGIC = Uint8Array.from('HFCLOCK1', letter => letter.charCodeAt(0))
+const MAGIC = fromUtf8('HFCLOCK1')
 
 function decode(bytes: Uint8Array): number {
   try {
