@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { uptime } from 'node:os'
 import { describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 
@@ -7,7 +6,7 @@ import type { ClockOptions } from '../../src/clock/options.ts'
 import type { Status } from '../../src/clock/status.ts'
 import { ClockService } from '../../src/node/clock/clock-service.ts'
 import { UdpNtpPort } from '../../src/node/clock/udp-ntp-port.ts'
-import { systemClock, systemRandom, systemTimers } from '../../src/node/system.ts'
+import { asleepMs, systemClock, systemRandom, systemTimers } from '../../src/node/system.ts'
 import { openDisk } from '../../src/storage/disk.ts'
 import { Chronyd, freeUdpPort, whyNoChronyd } from '../support/chronyd.ts'
 import { lonelyNetwork } from '../support/lonely-network.ts'
@@ -39,7 +38,6 @@ async function withServer(
       network: lonelyNetwork,
     }
     const ntp = new UdpNtpPort(servers, systemClock)
-    const asleepMs = (): number => uptime() * 1000 - performance.now()
     const seams = { environment, ntp, asleepMs }
     const service = await ClockService.start(seams, { ...options, servers })
     try {
@@ -64,12 +62,15 @@ async function withServer(
 function errorMs(service: ClockService): number {
   for (;;) {
     const before = Date.now()
-    let beganMs = performance.now()
-    while (Date.now() === before) beganMs = performance.now()
-    const tickMs = performance.now()
+    let [lastMs, beganMs] = [performance.now(), performance.now()]
+    while (Date.now() === before) {
+      lastMs = beganMs
+      beganMs = performance.now()
+    }
     const { atMs } = service.now()
     const endedMs = performance.now()
-    if (endedMs - beganMs < 0.02) return atMs - (before + 1 + (endedMs - tickMs) / 2)
+    // The tick came after `lastMs`, for the old millisecond was seen after it, and before now.
+    if (endedMs - lastMs < 0.02) return atMs - (before + 1)
   }
 }
 

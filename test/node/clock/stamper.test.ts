@@ -42,7 +42,9 @@ test('timestamps begin once a mark is durable', () =>
     const stamper = await openStamper(store)
     assert.equal(stamper.waitMs(NOW_MS), 0)
     assert.equal(stamper.tick(NOW_MS), undefined)
-    await stamper.advance(NOW_MS)
+    const advanced = stamper.advance(NOW_MS)
+    assert.equal(stamper.tick(NOW_MS), undefined)
+    await advanced
     assert.deepEqual(stamper.tick(NOW_MS), { ms: NOW_MS, count: 0 })
     assert.equal(await store.read(), NOW_MS + MARK_AHEAD_MS)
   }))

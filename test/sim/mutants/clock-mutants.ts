@@ -80,12 +80,6 @@ const changes: readonly Omit<Mutant, 'scenario'>[] = [
     replace: ``,
   },
   {
-    name: 'take answers to questions asked before sleep',
-    file: 'clock/poll.ts',
-    find: `    if (!this.#isOn || sentMs < this.#beganMs) return false`,
-    replace: `    if (!this.#isOn) return false`,
-  },
-  {
     name: 'let peers keep each other synchronised',
     file: 'clock/status.ts',
     find: `  if (health.rootAgeMs > limits.rootAgeMaxMs) return 'HOLDOVER'
@@ -110,14 +104,6 @@ const changes: readonly Omit<Mutant, 'scenario'>[] = [
     file: 'node/clock/stamper.ts',
     find: `return Math.max(0, Math.floor(this.#pastMarkMs - Math.floor(ptMs)) + 1)`,
     replace: `return Math.min(0, Math.floor(this.#pastMarkMs - Math.floor(ptMs)) + 1)`,
-  },
-  {
-    name: 'give timestamps out before their mark is durable',
-    file: 'node/clock/stamper.ts',
-    find: `    await this.#store.write(markMs)
-    this.#hlc.setMark(markMs)`,
-    replace: `    this.#hlc.setMark(markMs)
-    await this.#store.write(markMs)`,
   },
   {
     name: 'merge a timestamp however far it leads',

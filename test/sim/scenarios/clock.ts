@@ -45,6 +45,8 @@ const HEALED_MS = 5 * 60_000
 const RETURNED_MS = 15 * 60_000
 /** Takes over ten minutes to slew. */
 const HOPELESS_MS = 300
+/** The oldest news that counts, and as long again for it to go round. */
+const HOLDOVER_POLLS = 10
 const CALM_MS = 120_000
 /** Within the limits that the clock assumes of a crystal. */
 const DRIFT_PPM_MAX = 90
@@ -341,7 +343,14 @@ class ClockRun {
         if (notice.type === 'status') seen.add(notice.to)
       })
     }
-    await this.#pass(this.#promisedMs(), LOOK_SELDOM_MS)
+    const promisedMs = this.#promisedMs()
+    const { pollMaxMs = 0 } = this.#options
+    await this.#pass(HOLDOVER_POLLS * pollMaxMs)
+    const isHeldOver = [...this.#running.values()].every(
+      ({ service }) => service.now().status !== 'SYNCED',
+    )
+    demand(isHeldOver, `no server for ${HOLDOVER_POLLS} polls, but ${this.#describe()}`)
+    await this.#pass(promisedMs, LOOK_SELDOM_MS)
     demand(this.#areAll('UNSYNCED'), `no server for long, but ${this.#describe()}`)
     demand(seen.has('HOLDOVER'), 'nobody holds over before all is lost')
     this.#mend(false)
