@@ -42,6 +42,7 @@ export class ClockService {
   #timer: Timer | undefined
   #isClosed = false
   #rejectedStamps = 0
+  #asleep = { readMs: Number.NEGATIVE_INFINITY, totalMs: 0 }
   /** The latest time told to anybody, once the clock was trusted. */
   #toldMs = Number.NEGATIVE_INFINITY
 
@@ -51,7 +52,8 @@ export class ClockService {
     this.#seams = seams
     this.#stamper = stamper
     const nowMs = clock.monotonicMs()
-    this.#core = new ClockCore(options, random.fork('clock'), nowMs, this.#readings())
+    const readings = { wallMs: clock.wallMs(), asleepMs: seams.asleepMs() }
+    this.#core = new ClockCore(options, random.fork('clock'), nowMs, readings)
     this.#ntp = new NtpClient({
       port: ntp,
       clock,
@@ -201,8 +203,15 @@ export class ClockService {
     return this.#core.steering.clock.at(this.#nowMs())
   }
 
+  /** How long the machine slept is asked a system file: seldom, unless there is reason to. */
   #readings(): Readings {
-    return { wallMs: this.#seams.environment.clock.wallMs(), asleepMs: this.#seams.asleepMs() }
+    const { clock } = this.#seams.environment
+    const [nowMs, wallMs] = [clock.monotonicMs(), clock.wallMs()]
+    const isStale = nowMs - this.#asleep.readMs >= ASLEEP_READ_EVERY_MS
+    if (isStale || this.#core.isSuspicious(nowMs, wallMs)) {
+      this.#asleep = { readMs: nowMs, totalMs: this.#seams.asleepMs() }
+    }
+    return { wallMs, asleepMs: this.#asleep.totalMs }
   }
 
   /** Now; if the wall clock tells of a disturbance that no timer has noticed yet, then noticed. */
@@ -257,6 +266,7 @@ export class ClockService {
 
 /** A timer that is due in less would be set again and again without time passing. */
 const PAUSE_MIN_MS = 1
+const ASLEEP_READ_EVERY_MS = 1_000
 const READY_LOOK_MS = 20
 const READY_LOOK_MAX_MS = 1_000
 /** Each try writes a mark a second ahead: more than one fails only under a stalled disk. */
