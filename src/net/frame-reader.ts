@@ -26,7 +26,7 @@ export class FrameReader {
     if (this.#heldBytes < HEADER_BYTES) return
     // Joined only when a frame is complete: else many small parts would be copied many times.
     if (this.#parts.length > 1 && this.#heldBytes < HEADER_BYTES + this.#announced()) return
-    let rest = this.#parts.length === 1 ? chunk : concat(this.#parts)
+    let rest = this.#parts.length === 1 ? (this.#parts[0] as Uint8Array) : concat(this.#parts)
     for (let size = sizeAt(rest); size !== undefined; size = sizeAt(rest)) {
       this.#check(size)
       const end = HEADER_BYTES + size

@@ -39,12 +39,12 @@ export class Topics {
     const { pubsub } = node.services
     for (const topic of this.#options.topics) {
       pubsub.topicValidators.set(topic, (relay, message) => {
-        const author = 'from' in message ? message.from.toString() : undefined
+        const author = message.type === 'signed' ? message.from.toString() : undefined
         return this.#judge(relay.toString(), author, message)
       })
     }
     pubsub.addEventListener('message', ({ detail }) => {
-      if (!('from' in detail)) return
+      if (detail.type !== 'signed') return
       const handlers = this.#handlers.get(detail.topic) ?? []
       for (const handler of handlers) handler(detail.from.toString(), detail.data)
     })
