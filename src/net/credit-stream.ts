@@ -71,6 +71,8 @@ export class CreditStream implements ByteStream {
   #hasSentEnd = false
   #otherHasEnded = false
   #wasOpened = false
+  /** The other side serves what was asked for. */
+  #isAgreed = false
   /** No frame will be sent or taken any more. */
   #isOver = false
   #failure: Error | undefined
@@ -153,6 +155,9 @@ export class CreditStream implements ByteStream {
     if (this.#isOver) return
     switch (frame.kind) {
       case 'opened':
+        if (this.#options.onOpen !== undefined || this.#isAgreed)
+          throw malformed('stream frame: opened')
+        this.#isAgreed = true
         this.#opening.resolve()
         this.#grant()
         return
