@@ -142,20 +142,36 @@ class Libp2pNetwork implements NetworkHost {
       refusals,
       mayReceive: may('datagram'),
     })
-    const flow = this.#requestFlow
-    const calling = { links, timers, refusals, flow }
-    this.#callers = {
-      request: new RequestCaller({
-        ...calling,
-        protocol: names.request,
-        bodyBytesMax: REQUEST_BYTES_MAX,
-      }),
-      join: new RequestCaller({ ...calling, protocol: names.join, bodyBytesMax: JOIN_BYTES_MAX }),
+    this.#callers = this.#createCallers()
+    this.#servers = this.#createServers(gate)
+    this.#services = new StreamServices({ self, refusals, mayServe: may('stream') })
+    this.#streams = new StreamChannel(
+      { links, protocol: names.stream, services: this.#services, timers, refusals },
+      new FlowMeter(),
+    )
+    this.#lane = this.#openLane()
+  }
+
+  #createCallers(): Record<'request' | 'join', RequestCaller> {
+    const { timers } = this.#options.environment
+    const shared = {
+      links: this.#connections,
+      timers,
+      refusals: this.#refusals,
+      flow: this.#requestFlow,
     }
-    const serving = { self, refusals, flow }
-    this.#servers = {
+    const { request, join } = this.#names
+    return {
+      request: new RequestCaller({ ...shared, protocol: request, bodyBytesMax: REQUEST_BYTES_MAX }),
+      join: new RequestCaller({ ...shared, protocol: join, bodyBytesMax: JOIN_BYTES_MAX }),
+    }
+  }
+
+  #createServers(gate: Gate): Record<'request' | 'join', RequestServer> {
+    const shared = { self: this.self, refusals: this.#refusals, flow: this.#requestFlow }
+    return {
       request: new RequestServer({
-        ...serving,
+        ...shared,
         bodyBytesMax: REQUEST_BYTES_MAX,
         // Tickets are for streams, so who may open those may ask.
         mayServe: (peer, name) =>
@@ -164,18 +180,12 @@ class Libp2pNetwork implements NetworkHost {
             : gate.mayServe(peer, 'request', name),
       }),
       join: new RequestServer({
-        ...serving,
+        ...shared,
         bodyBytesMax: JOIN_BYTES_MAX,
         requestsPerPeerMax: JOIN_REQUESTS_MAX,
-        mayServe: may('join'),
+        mayServe: (peer, name) => gate.mayServe(peer, 'join', name),
       }),
     }
-    this.#services = new StreamServices({ self, refusals, mayServe: may('stream') })
-    this.#streams = new StreamChannel(
-      { links, protocol: names.stream, services: this.#services, timers, refusals },
-      new FlowMeter(),
-    )
-    this.#lane = this.#openLane()
   }
 
   #openLane(): Lane | undefined {
