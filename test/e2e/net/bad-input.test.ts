@@ -24,7 +24,7 @@ async function withRogue(
     streamMuxers: [yamux({ maxOutboundStreams: 100_000, maxEarlyStreams: 100_000 })],
   })
   try {
-    await body(rogue, await rogue.dial(multiaddr(host.addresses()[0] as string)))
+    await body(rogue, await rogue.dial(multiaddr(host.addresses()[0])))
   } finally {
     await rogue.stop()
   }
@@ -87,7 +87,7 @@ const nonsense: [channel: string, what: string, bytes: number[]][] = [
   [
     'stream',
     'credit without end',
-    [1, 1, 0, 0, 0, 0x73, ...[4, 255, 255, 255, 255], ...[4, 255, 255, 255, 255]],
+    [1, 1, 0, 0, 0, 0x73, 4, 255, 255, 255, 255, 4, 255, 255, 255, 255],
   ],
 ]
 for (const [channel, what, bytes] of nonsense) {
