@@ -138,11 +138,9 @@ export function acceptNetwork(world: string, withPair: WithPair): void {
 
   accept('a protocol has bounds of its own, and the excess is refused', async pair => {
     const { a, b, timers } = pair
-    let isHeld = true
-    const hold = async (_from: string, body: Uint8Array): Promise<Uint8Array> => {
-      while (isHeld) await sleep(timers, 100)
-      return body
-    }
+    const held: (() => void)[] = []
+    const hold = (_from: string, body: Uint8Array): Promise<Uint8Array> =>
+      new Promise(resolve => held.push(() => resolve(body)))
     b.onRequest('hold', hold, { concurrentMax: 3, bodyBytesMax: 10 })
     b.onRequest('echo', echo)
     const request = { body: new Uint8Array(10), deadlineMs: 30_000 }
@@ -156,7 +154,7 @@ export function acceptNetwork(world: string, withPair: WithPair): void {
     const large = { body: new Uint8Array(11), deadlineMs: 30_000 }
     await rejectsWith('TOO_LARGE', a.request(b.self, 'hold', large))
     assert.equal((await a.request(b.self, 'echo', request)).length, 10)
-    isHeld = false
+    for (const letGo of held) letGo()
     const outcomes = await Promise.all(answers)
     assert.deepEqual(outcomes.toSorted(), [
       ...Array.from({ length: 5 }, () => 'BUSY'),
