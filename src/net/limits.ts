@@ -43,6 +43,9 @@ export const SEND_BYTES_MAX = 1_048_576
 
 /** Bulk streams of one peer at once. */
 export const STREAMS_PER_PEER_MAX = 32
+/** Beyond this round trip a stream over libp2p gets a larger window, as large as yamux has. */
+export const LONG_LINE_MS = 2
+export const LONG_LINE_WINDOW_BYTES = 1_048_576
 /** The bytes of one data frame. */
 export const CHUNK_BYTES_MAX = 262_144
 

@@ -1,4 +1,4 @@
-import type { Stream } from '@libp2p/interface'
+import type { Connection, Stream } from '@libp2p/interface'
 
 import {
   type ByteStream,
@@ -95,9 +95,9 @@ class Libp2pNetwork implements NetworkHost {
     const locators = new Locators({ identity, environment, refusals, mayLocate })
     const { validate, select } = locators
     const node = await createNode({ options, names, gate, validate, select })
-    strangers.count = () =>
-      node.getConnections().filter(each => policy.verdict(each.remotePeer.toString()) !== 'member')
-        .length
+    const isStranger = ({ direction, remotePeer }: Connection): boolean =>
+      direction === 'inbound' && policy.verdict(remotePeer.toString()) !== 'member'
+    strangers.count = () => node.getConnections().filter(isStranger).length
     const book = await AddressBook.open({
       ...environment,
       onFailure: error => onEvent({ type: 'address-book-failed', error }),

@@ -191,6 +191,44 @@ test('a peer that asks and never reads its answers loses the stream, within boun
     })
   }))
 
+test('a peer that does not take its datagrams costs one of each kind, and gets the newest', () =>
+  withHost(async host => {
+    await withRogue(host, async (rogue, connection) => {
+      const stream = await open(connection, 'dgram')
+      const seen: number[] = []
+      let bytes = Buffer.alloc(0)
+      stream.addEventListener('message', ({ data }) => {
+        bytes = Buffer.concat([bytes, data.subarray()])
+        while (bytes.length >= 4 && bytes.length >= 4 + bytes.readUInt32LE(0)) {
+          const frame = bytes.subarray(4, 4 + bytes.readUInt32LE(0))
+          bytes = bytes.subarray(4 + frame.length)
+          seen.push(frame.readUInt32LE(2))
+        }
+      })
+      // Something to make the stream known to the host.
+      stream.send(Uint8Array.from([...u32(2), 1, 0x78]))
+      await new Promise(resolve => void setTimeout(resolve, 100))
+      stream.pause()
+      const before = process.memoryUsage().arrayBuffers
+      const news = 1_000
+      for (let at = 0; at < news; at++) {
+        const bytesOfOne = Buffer.alloc(60_000)
+        bytesOfOne.writeUInt32LE(at)
+        host.host.sendDatagram(rogue.peerId.toString(), 'x', bytesOfOne)
+        if (at % 20 === 0) await new Promise(resolve => void setTimeout(resolve, 2))
+      }
+      const grown = process.memoryUsage().arrayBuffers - before
+      assert.ok(grown < 64 << 20, `${grown} bytes more`)
+      stream.resume()
+      await eventually('the newest', () => seen.at(-1) === news - 1)
+      assert.ok(seen.length < news, 'most were replaced')
+      assert.deepEqual(
+        seen,
+        seen.toSorted((a, b) => a - b),
+      )
+    })
+  }))
+
 test('a peer that asks too much at once is told so, and only the excess is refused', () =>
   withHost(async (host, honest) => {
     const waiting: (() => void)[] = []
