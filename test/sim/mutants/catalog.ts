@@ -4,6 +4,7 @@
  */
 import { clockMutants } from './clock-mutants.ts'
 import { fragmentMutants } from './fragment-mutants.ts'
+import { membershipMutants } from './membership-mutants.ts'
 import type { Mutant } from './mutant.ts'
 import { walMutants } from './wal-mutants.ts'
 
@@ -17,4 +18,5 @@ export const mutants: readonly Mutant[] = [
   ...networkMutants,
   ...fragmentMutants,
   ...clockMutants,
+  ...membershipMutants,
 ]
