@@ -12,6 +12,7 @@ export {
 export { type Failure, HoldfastError, type JoinRefusal } from './base/errors.ts'
 export type { InviteOptions } from './node/admission/admission.ts'
 export type { Role } from './node/admission/member-record.ts'
+export type { ClockReport, SourceReport } from './node/clock/clock-report.ts'
 export { createNode, type HoldfastNode } from './node/create-node.ts'
 export {
   createLog,
@@ -22,4 +23,4 @@ export {
   type LogLine,
 } from './node/log.ts'
 export type { NodeOptions, ProfileName } from './node/node-options.ts'
-export type { NodeEvent, NodeState, NodeStatus, PeerView } from './node/views.ts'
+export type { NodeEvent, NodeState, NodeStatus, PeerClockView, PeerView } from './node/views.ts'

@@ -51,6 +51,17 @@ function multiaddrOf(text: string): string {
   return `/ip${family}/${host}/tcp/${port}`
 }
 
+/**
+ * NTP servers, separated by commas: host, host:port, or [v6]:port.
+ * @throws {HoldfastError} `CONFIG_INVALID`
+ */
+export function parseServers(text: string): readonly string[] {
+  const servers = text.split(',').map(each => each.trim())
+  const wrong = servers.find(each => !/^(\[[\da-fA-F:.]+\]|[\w.-]+)(:\d{1,5})?$/.test(each))
+  if (wrong === undefined && new Set(servers).size === servers.length) return servers
+  throw invalid('ntp', wrong === undefined ? 'a server is named twice' : `'${wrong}' is no host`)
+}
+
 /** @throws {HoldfastError} `CONFIG_INVALID` */
 export function parseChoice<Choice extends string>(
   key: string,

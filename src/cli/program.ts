@@ -6,7 +6,7 @@ import { EXIT_OK, EXIT_USAGE, exitCodeOf } from './exit-codes.ts'
 import { interruption, Interrupted } from './interruption.ts'
 import { banCommand, inviteCommand } from './member-commands.ts'
 import { upCommand } from './up-command.ts'
-import { peersCommand, statusCommand } from './view-commands.ts'
+import { clockCommand, peersCommand, statusCommand } from './view-commands.ts'
 
 /** Reads the arguments, runs the command they name, and returns the exit code. */
 export async function runProgram(args: readonly string[]): Promise<number> {
@@ -40,6 +40,7 @@ function createProgram(signal: AbortSignal): Command {
   banCommand(program.command('ban'), signal)
   peersCommand(program.command('peers'), signal)
   statusCommand(program.command('status'), signal)
+  clockCommand(program.command('clock'), signal)
   encodeCommand(program.command('encode'), signal)
   decodeCommand(program.command('decode'), signal)
   return program

@@ -11,6 +11,7 @@ export const settingNames = [
   'join',
   'listen',
   'gateway',
+  'ntp',
   'profile',
   'zone',
   'name',

@@ -23,6 +23,7 @@ export function upCommand(command: Command, signal: AbortSignal): void {
       '--gateway <HOST:PORT>',
       'where people connect (default: 127.0.0.1:4800 or the next free port)',
     )
+    .option('--ntp <HOSTS>', 'NTP servers, as host or host:port, separated by commas')
     .option('--profile <NAME>', 'how fast deaths are noticed: lan, fast or wan (default: lan)')
     .option('--zone <LABEL>', 'what this peer shares its fate with: a rack, a house, a provider')
     .option('--name <NAME>', 'what people call this peer (default: the name of the machine)')

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { startGateway } from '../gateway/gateway.ts'
 import { createLog, createNode, type HoldfastNode, logLevels } from '../index.ts'
 import { logOutput } from './log-output.ts'
-import { parseChoice, parseHostPort, parseListen } from './parse.ts'
+import { parseChoice, parseHostPort, parseListen, parseServers } from './parse.ts'
 import { DEFAULT_DATA, invalid, type Settings } from './settings.ts'
 
 const GATEWAY_HOST = '127.0.0.1'
@@ -28,6 +28,7 @@ export async function up(
     dataDirectory,
     join: settings.join,
     listen: settings.listen === undefined ? undefined : parseListen(settings.listen),
+    ntp: settings.ntp === undefined ? undefined : parseServers(settings.ntp),
     profile: parseChoice('profile', settings.profile ?? 'lan', profileNames),
     zone: settings.zone,
     name: settings.name,

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import type { Command } from 'commander'
 
-import type { NodeStatus, PeerView } from '../index.ts'
+import type { ClockReport, NodeStatus, PeerView } from '../index.ts'
+import { clockTable } from './clock-table.ts'
 import { formatDuration } from './format.ts'
 import { dataOption } from './member-commands.ts'
 import { PeerClient } from './peer-client.ts'
@@ -35,6 +36,15 @@ export function statusCommand(command: Command, signal: AbortSignal): void {
   })
 }
 
+/** `holdfast clock [--json] [--watch]` */
+export function clockCommand(command: Command, signal: AbortSignal): void {
+  command.description('say what time it is for the running peer, how certain, and by whose word')
+  viewCommand(command, signal, async client => {
+    const clock = await client.get<ClockReport>('/api/v1/clock')
+    return { data: clock, text: clockTable(clock) }
+  })
+}
+
 function viewCommand(
   command: Command,
   signal: AbortSignal,
@@ -64,10 +74,14 @@ export function peersTable(peers: readonly PeerView[]): string {
     view.role ?? '',
     view.zone,
     view.rttMs === undefined ? '' : `${view.rttMs.toFixed(1)} ms`,
+    view.clock?.status ?? '',
     view.peer,
     view.addresses[0]?.replace(/\/p2p\/.*$/, '') ?? '',
   ])
-  return formatTable(['NAME', 'STATE', 'SINCE', 'ROLE', 'ZONE', 'RTT', 'PEER', 'ADDRESS'], rows)
+  return formatTable(
+    ['NAME', 'STATE', 'SINCE', 'ROLE', 'ZONE', 'RTT', 'CLOCK', 'PEER', 'ADDRESS'],
+    rows,
+  )
 }
 
 export function statusTable(status: NodeStatus): string {

@@ -21,6 +21,7 @@ export const operations: ReadonlyMap<string, Operation> = new Map<string, Operat
   ['/healthz', { method: 'GET', isPublic: true, run: async () => ok({ status: 'ok' }) }],
   ['/readyz', { method: 'GET', isPublic: true, run: async node => readiness(node) }],
   ['/api/v1/status', { method: 'GET', isPublic: false, run: async node => ok(node.status()) }],
+  ['/api/v1/clock', { method: 'GET', isPublic: false, run: async node => ok(node.clock()) }],
   ['/api/v1/peers', { method: 'GET', isPublic: false, run: async node => ok(node.peers()) }],
   ['/api/v1/invites', { method: 'POST', isPublic: false, run: invite }],
   ['/api/v1/bans', { method: 'POST', isPublic: false, run: ban }],

@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 
 import type { PeerId } from '../base/environment.ts'
 import type { InviteOptions } from './admission/admission.ts'
+import type { ClockReport } from './clock/clock-report.ts'
 import { silentLog } from './log.ts'
 import type { NodeOptions } from './node-options.ts'
 import { fittingName } from './peer-note.ts'
@@ -40,6 +41,8 @@ export interface HoldfastNode {
   /** Every peer of the network as this one sees it, itself included, in order of their ids. */
   peers(): readonly PeerView[]
   status(): NodeStatus
+  /** What time it is here, how wrong that may be, and who says so. */
+  clock(): ClockReport
   /** Tells of everything that happens from now on; returns what ends that. */
   onEvent(listener: (event: NodeEvent) => void): () => void
 }

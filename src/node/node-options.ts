@@ -20,6 +20,12 @@ export interface NodeOptions {
   readonly zone?: string | undefined
   /** What people call this peer. @default the name of the machine */
   readonly name?: string | undefined
+  /**
+   * NTP servers, as `host` or `host:port`, at most eight. Without them, or while they do not answer,
+   * peers keep time among themselves. Give them to more than half of the peers, or to all.
+   * @default none
+   */
+  readonly ntp?: readonly string[] | undefined
   /** How fast the death of a peer is noticed; the same for all peers of a network. @default 'lan' */
   readonly profile?: ProfileName | undefined
   /** Look for peers of this network on the local network. @default false */

@@ -6,7 +6,7 @@ import type { MemberRecord } from './admission/member-record.ts'
 import { decodeNote } from './peer-note.ts'
 import type { Peer, Running } from './peer.ts'
 import { systemClock } from './system.ts'
-import type { NodeStatus, PeerView } from './views.ts'
+import type { NodeStatus, PeerClockView, PeerView } from './views.ts'
 
 /** Every peer of the network: who may be there by the member table, and who is by the roster. */
 export function peersOf({ host, admitted, membership }: Running): readonly PeerView[] {
@@ -50,7 +50,16 @@ function viewOf(
     isConnected,
     rttMs: isSelf ? undefined : entry?.rttMs,
     score: entry?.score,
+    clock: clockOf(entry),
   }
+}
+
+/** Of its own clock a peer knows more: see `HoldfastNode.clock`. */
+function clockOf(entry: RosterEntry | undefined): PeerClockView | undefined {
+  if (entry?.vitals === undefined) return undefined
+  const { status, offsetUs, boundUs } = entry.vitals.clock
+  const isKnown = status !== 'INIT' && status !== 'DISRUPTED'
+  return { status, offsetMs: offsetUs / 1_000, boundMs: isKnown ? boundUs / 1_000 : null }
 }
 
 export function statusOf(peer: Peer, running: Running): NodeStatus {

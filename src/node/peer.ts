@@ -26,6 +26,8 @@ import {
 } from './admission/open-admission.ts'
 import { Refusals } from './admission/refusals.ts'
 import { trustIn } from './admission/trust.ts'
+import type { ClockReport } from './clock/clock-report.ts'
+import { type PeerClock, startClock } from './clock/start-clock.ts'
 import type { HoldfastNode } from './create-node.ts'
 import { type DataDirectory, openDataDirectory } from './data-directory.ts'
 import { enterNetwork } from './enter-network.ts'
@@ -62,6 +64,7 @@ export interface Running {
   readonly admitted: Admitted
   readonly admission: Admission
   readonly membership: MembershipService
+  readonly clock: PeerClock
   readonly startedAtMs: number
 }
 
@@ -131,6 +134,10 @@ export class Peer implements HoldfastNode {
     return statusOf(this, this.#require())
   }
 
+  clock(): ClockReport {
+    return this.#require().clock.service.report()
+  }
+
   onEvent(listener: (event: NodeEvent) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
@@ -175,12 +182,15 @@ export class Peer implements HoldfastNode {
 
     const membership = await this.#startMembership(environment, host, identity, admitted)
     this.#stack.add('membership', () => membership.leave())
+    const others = membersBeside(host.self, admitted.book)
+    const clock = await this.#startClock(environment, membership, others)
+    this.#stack.add('clock', async () => clock.stop())
     admission.start()
     this.#stack.add('admission', () => admission.stop())
 
-    this.#connect({ host, admitted, membership })
+    this.#connect({ host, admitted, membership, clock, others })
     const startedAtMs = systemClock.wallMs()
-    this.#running = { directory, host, admitted, admission, membership, startedAtMs }
+    this.#running = { directory, host, admitted, admission, membership, clock, startedAtMs }
   }
 
   /** The network this directory belongs to, a new one, or the one that the invite leads into. */
@@ -270,6 +280,27 @@ export class Peer implements HoldfastNode {
     })
   }
 
+  #startClock(
+    environment: Environment,
+    membership: MembershipService,
+    others: () => PeerId[],
+  ): Promise<PeerClock> {
+    const { ntp = [], log } = this.settings
+    return startClock({
+      environment,
+      servers: ntp,
+      membership,
+      others,
+      log,
+      onNotice: notice =>
+        this.#emit(
+          notice.type === 'status'
+            ? { type: 'clock', from: notice.from, to: notice.to }
+            : { type: 'clock disturbed', what: notice.what },
+        ),
+    })
+  }
+
   #describe(host: NetworkHost, book: MemberBook): Parameters<MembershipService['describe']>[0] {
     const status = book.statusOf(host.self)
     return {
@@ -286,20 +317,25 @@ export class Peer implements HoldfastNode {
     host,
     admitted,
     membership,
-  }: Pick<Running, 'host' | 'admitted' | 'membership'>): void {
+    clock,
+    others,
+  }: Pick<Running, 'host' | 'admitted' | 'membership' | 'clock'> & {
+    readonly others: () => PeerId[]
+  }): void {
     const { book } = admitted
-    const others = (): PeerId[] =>
-      book
-        .records()
-        .map(({ peer }) => peer)
-        .filter(peer => peer !== host.self && book.statusOf(peer).state === 'member')
     host.onAddresses(() => membership.describe(this.#describe(host, book)))
     host.onPeer(({ peer, state }) => {
       // One that was admitted after the others had told of it.
       if (state === 'up' && membership.peer(peer) === undefined) membership.join([peer])
     })
-    membership.onChange(change => this.#peerChanged(change, host, membership))
-    book.onChange(record => this.#recordChanged(record, membership))
+    membership.onChange(change => {
+      this.#peerChanged(change, host, membership)
+      clock.refresh()
+    })
+    book.onChange(record => {
+      this.#recordChanged(record, membership)
+      clock.refresh()
+    })
     if (others().length > 0) membership.join(others())
   }
 
@@ -367,6 +403,13 @@ export class Peer implements HoldfastNode {
     })
   }
 }
+
+/** Everybody else who may be there. */
+const membersBeside = (self: PeerId, book: MemberBook) => (): PeerId[] =>
+  book
+    .records()
+    .map(({ peer }) => peer)
+    .filter(peer => peer !== self && book.statusOf(peer).state === 'member')
 
 const secrets = (size: number): Uint8Array => new Uint8Array(randomBytes(size))
 

@@ -1,4 +1,5 @@
 import type { PeerId } from '../base/environment.ts'
+import type { Status as ClockStatus } from '../clock/status.ts'
 import type { PeerState } from '../membership/core-types.ts'
 import type { Role } from './admission/member-record.ts'
 
@@ -22,6 +23,17 @@ export interface PeerView {
   readonly rttMs: number | undefined
   /** Stability, 0 to 1, as measured here. */
   readonly score: number | undefined
+  /** What it says of its clock; undefined until it was heard. */
+  readonly clock: PeerClockView | undefined
+}
+
+/** A peer's clock in a few words. */
+export interface PeerClockView {
+  readonly status: ClockStatus
+  /** How far it knows itself to be behind. */
+  readonly offsetMs: number
+  /** How far off it may be; null while that is not known. */
+  readonly boundMs: number | null
 }
 
 export type NodeState = 'new' | 'starting' | 'running' | 'stopping' | 'stopped' | 'failed'
@@ -65,5 +77,9 @@ export type NodeEvent =
       readonly state: PeerState
       readonly why: string
     }
+  /** This peer trusts its clock more or less than before. */
+  | { readonly type: 'clock'; readonly from: ClockStatus; readonly to: ClockStatus }
+  /** Time here did something that it must not: sleep, a stall, a wall clock that was set. */
+  | { readonly type: 'clock disturbed'; readonly what: string }
   /** The peer cannot go on: its disk failed, or it has a bug. It stops. */
   | { readonly type: 'failed'; readonly error: unknown }
