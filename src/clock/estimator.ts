@@ -85,7 +85,7 @@ const FIT_POINTS_MIN = 3
 /** How wrong a crystal runs that nobody has measured. */
 export const CRYSTAL_RATE_MAX = 100e-6
 /** How much a measured one changes with temperature and age. */
-export const CRYSTAL_WANDER = 10e-6
+const CRYSTAL_WANDER = 10e-6
 /** PHI of RFC 5905. */
 export const RATE_ERROR_MIN = 15e-6
 const FRESH_RATE: Rate = { frequency: 0, rateError: CRYSTAL_RATE_MAX }

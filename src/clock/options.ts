@@ -62,7 +62,7 @@ export function clockOptions(given: Partial<ClockOptions>): ClockOptions {
   return options
 }
 
-export const SERVERS_MAX = 8
+const SERVERS_MAX = 8
 /** Peers that the clock keeps an account of. */
 export const PEERS_MAX = 1_024
 /** Without news from a true source for this many of the longest polls, time is only held over. */

@@ -10,7 +10,7 @@ import { assert } from '../base/assert.ts'
  * Instead of its time a client sends 8 random bytes as T1. The server echoes them; so a reply is
  * matched, a forged one is unlikely, and nobody learns what time the client believes it is.
  */
-export const SNTP_BYTES = 48
+const SNTP_BYTES = 48
 export const COOKIE_BYTES = 8
 
 /** A usable answer. Times are milliseconds since 1970. */

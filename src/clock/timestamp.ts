@@ -9,7 +9,7 @@ export interface Timestamp {
   readonly count: number
 }
 
-export const TIMESTAMP_BYTES = 8
+const TIMESTAMP_BYTES = 8
 /** The largest counter; the next event borrows a millisecond from the future. */
 export const COUNT_MAX = 0xffff
 /** 48 bits last until the year 10889. */

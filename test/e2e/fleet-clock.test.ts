@@ -29,12 +29,12 @@ describe('five peers, of which one has its wall clock set', { skip }, () => {
   const folder = scratchFolder()
   const wall = new FakeWallClock(folder)
   const peers: PeerProcess[] = []
-  let server: Chronyd
+  let chronyd: Chronyd
 
   before(async () => {
     const main = buildProgram()
     const port = await freeUdpPort()
-    server = Chronyd.start(folder, port)
+    chronyd = Chronyd.start(folder, port)
     const local = ['--listen', '127.0.0.1:0', '--gateway', '127.0.0.1:0', '--profile', 'fast']
     const flags = [...local, '--ntp', `127.0.0.1:${port}`]
     const dataOf = (name: string): string => {
@@ -57,7 +57,7 @@ describe('five peers, of which one has its wall clock set', { skip }, () => {
   })
   after(async () => {
     await killAll()
-    await server.stop()
+    await chronyd.stop()
   })
 
   const allSynced = (withinMs: number): Promise<number> =>
@@ -110,7 +110,7 @@ describe('five peers, of which one has its wall clock set', { skip }, () => {
       const [jumper, ...others] = peers.toReversed()
       assert.ok(jumper)
       await allSynced(60_000)
-      const before = await clockOf(jumper)
+      const earlier = await clockOf(jumper)
       wall.set(seconds)
       const flaggedMs = await eventually(
         async () => {
@@ -126,7 +126,7 @@ describe('five peers, of which one has its wall clock set', { skip }, () => {
         () => `nobody sees that ${jumper.name} is disturbed`,
       )
       const { disturbances, lastDisturbance } = await clockOf(jumper)
-      assert.equal(disturbances, before.disturbances + 1)
+      assert.equal(disturbances, earlier.disturbances + 1)
       assert.equal(lastDisturbance?.what, 'wall clock jumped')
       const errors: number[] = []
       for (let look = 0; look < 40; look++) {

@@ -52,8 +52,8 @@ export class ClockService {
     this.#seams = seams
     this.#stamper = stamper
     const nowMs = clock.monotonicMs()
-    const readings = { wallMs: clock.wallMs(), asleepMs: seams.asleepMs() }
-    this.#core = new ClockCore(options, random.fork('clock'), nowMs, readings)
+    const first = { wallMs: clock.wallMs(), asleepMs: seams.asleepMs() }
+    this.#core = new ClockCore(options, random.fork('clock'), nowMs, first)
     this.#ntp = new NtpClient({
       port: ntp,
       clock,
