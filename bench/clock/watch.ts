@@ -12,7 +12,19 @@ import { lonelyNetwork } from '../../test/support/lonely-network.ts'
 const MEASURED_MS = 10_000
 
 /** CPU of a real service that has nobody to ask: only its looks at the machine's clocks. */
-export async function watchShare(): Promise<number> {
+export const watchShare = (): Promise<number> =>
+  withRealService(async () => {
+    await pause(1_000)
+    const before = process.cpuUsage()
+    await pause(MEASURED_MS)
+    const { user, system } = process.cpuUsage(before)
+    return (user + system) / 1_000 / MEASURED_MS
+  })
+
+/** A clock with everything real about it but that there is nobody else. */
+export async function withRealService<Result>(
+  body: (service: ClockService) => Promise<Result>,
+): Promise<Result> {
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-bench-'))
   const service = await ClockService.start({
     environment: {
@@ -26,11 +38,8 @@ export async function watchShare(): Promise<number> {
     asleepMs,
   })
   try {
-    await pause(1_000)
-    const before = process.cpuUsage()
-    await pause(MEASURED_MS)
-    const { user, system } = process.cpuUsage(before)
-    return (user + system) / 1_000 / MEASURED_MS
+    await service.stamp()
+    return await body(service)
   } finally {
     service.close()
     rmSync(directory, { recursive: true })

@@ -4,7 +4,14 @@ import { type ClockOptions, PEERS_MAX, ROOT_AGE_POLLS_MAX } from './options.ts'
 import { Poll } from './poll.ts'
 import { type Exchange, sampleOf } from './sample.ts'
 import { Source, type SourceKind, type Standing } from './source.ts'
-import { allowsLeases, type Basis, judge, type Status } from './status.ts'
+import {
+  allowsLeases,
+  type Basis,
+  type Health,
+  judge,
+  type Status,
+  type StatusLimits,
+} from './status.ts'
 import { Steering } from './steering.ts'
 
 /**
@@ -68,6 +75,7 @@ export interface Interval {
 
 export class ClockCore {
   readonly #options: ClockOptions
+  readonly #limits: StatusLimits
   readonly #steering: Steering
   readonly #detector: DisturbanceDetector
   readonly #poll: Poll
@@ -84,6 +92,8 @@ export class ClockCore {
 
   constructor(options: ClockOptions, random: Random, nowMs: number, readings: Readings) {
     this.#options = options
+    const rootAgeMaxMs = ROOT_AGE_POLLS_MAX * options.pollMaxMs
+    this.#limits = { ...options, ...STATUS_POLLS, rootAgeMaxMs }
     this.#servers = options.servers.map(name => new Source('server', name))
     this.#steering = new Steering(options, nowMs, readings.wallMs)
     this.#detector = new DisturbanceDetector(nowMs, readings, options)
@@ -140,24 +150,21 @@ export class ClockCore {
   }
 
   statusAt(nowMs: number): Status {
-    return judge(this.#steering.healthAt(nowMs), {
-      ...this.#options,
-      ...STATUS_POLLS,
-      rootAgeMaxMs: ROOT_AGE_POLLS_MAX * this.#options.pollMaxMs,
-    })
+    return judge(this.#steering.healthAt(nowMs), this.#limits)
   }
 
   /** How far the clock may be off; infinite while that is not known. */
   boundAt(nowMs: number): number {
-    const status = this.statusAt(nowMs)
-    const isKnown = status !== 'INIT' && status !== 'DISRUPTED'
-    return isKnown ? this.#steering.boundAt(nowMs) : Number.POSITIVE_INFINITY
+    const health = this.#steering.healthAt(nowMs)
+    return boundOf(judge(health, this.#limits), health)
   }
 
   intervalAt(nowMs: number): Interval {
+    const health = this.#steering.healthAt(nowMs)
+    const status = judge(health, this.#limits)
+    const boundMs = boundOf(status, health)
     const atMs = this.#steering.clock.at(nowMs)
-    const boundMs = this.boundAt(nowMs)
-    const [status, basis] = [this.statusAt(nowMs), this.basis]
+    const { basis } = this
     return { atMs, earliestMs: atMs - boundMs, latestMs: atMs + boundMs, status, basis }
   }
 
@@ -264,6 +271,10 @@ export class ClockCore {
     )
   }
 }
+
+/** What is not confirmed is not known. */
+const boundOf = (status: Status, { boundMs }: Health): number =>
+  status === 'INIT' || status === 'DISRUPTED' ? Number.POSITIVE_INFINITY : boundMs
 
 /** How many polls without a result it takes to be HOLDOVER, and without a majority, UNSYNCED. */
 const STATUS_POLLS = { silentPollsMax: 3, dividedPollsMax: 10 }

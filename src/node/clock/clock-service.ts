@@ -97,9 +97,7 @@ export class ClockService {
   now(): Interval {
     const nowMs = this.#lookedAtMs()
     const interval = this.#core.intervalAt(nowMs)
-    if (!this.#core.steering.isInUse) return interval
-    this.#toldMs = Math.max(this.#toldMs, interval.atMs)
-    return { ...interval, atMs: this.#toldMs }
+    return { ...interval, atMs: this.#tell(interval.atMs) }
   }
 
   /** Everything worth knowing, as a plain object. */
@@ -154,10 +152,12 @@ export class ClockService {
    * @throws {HoldfastError} `CLOCK_NOT_READY`
    */
   tryStamp(): Timestamp | undefined {
-    const waitMs = this.#stampWaitMs()
-    if (waitMs > 0) throw notReady(this.#core.statusAt(this.#nowMs()), waitMs)
+    const nowMs = this.#lookedAtMs()
+    const ptMs = this.#core.steering.clock.at(nowMs)
+    const waitMs = this.#core.isUsable ? this.#stamper.waitMs(ptMs) : READY_LOOK_MS
+    if (waitMs > 0) throw notReady(this.#core.statusAt(nowMs), waitMs)
     if (!this.#core.steering.isInUse) this.#step({ type: 'used' })
-    return this.#stamper.tick(this.now().atMs)
+    return this.#stamper.tick(this.#tell(ptMs))
   }
 
   /**
@@ -193,6 +193,13 @@ export class ClockService {
     this.#isClosed = true
     this.#timer?.cancel()
     this.#seams.ntp.close()
+  }
+
+  /** No less than was told before, once the clock is in use. */
+  #tell(atMs: number): number {
+    if (!this.#core.steering.isInUse) return atMs
+    this.#toldMs = Math.max(this.#toldMs, atMs)
+    return this.#toldMs
   }
 
   #nowMs(): number {
