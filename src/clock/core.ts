@@ -193,7 +193,8 @@ export class ClockCore {
         this.#steering.use()
         break
       case 'overtaken':
-        this.#disturb('overtaken', nowMs, effects)
+        // One is news; more of them, before it is known what is wrong, are not.
+        if (this.#steering.isTrusted) this.#disturb('overtaken', nowMs, effects)
     }
     this.#tellStatus(nowMs, effects)
     return effects
@@ -213,8 +214,8 @@ export class ClockCore {
     this.#disturbances++
     this.#lastDisturbance = { what, atMs: nowMs }
     this.#steering.disturb()
-    // Answers to what was asked before may have been on their way through the disturbance.
-    this.#poll.restart(nowMs)
+    // Answers to what was asked before sleep say nothing about the time after it.
+    this.#poll.hasten(nowMs, what === 'sleep')
     effects.push({ type: 'disturbance', what })
   }
 

@@ -116,11 +116,12 @@ export class Poll {
     this.#nextMs = Math.max(nowMs, this.#beganMs + this.#everyMs * jitter)
   }
 
-  /** Drops the poll in progress and begins anew, at the pace of a start. */
-  restart(nowMs: number): void {
-    this.#isOn = false
+  /** From now on at the pace of a start. @param isVoid drops the poll in progress. */
+  hasten(nowMs: number, isVoid: boolean): void {
     this.#stable = 0
     this.#count = 0
+    if (this.#isOn && !isVoid) return
+    this.#isOn = false
     this.#nextMs = nowMs
   }
 }

@@ -15,7 +15,7 @@ export type Verdict =
   | 'selected'
   /** It counts, and contradicts the others. */
   | 'falseticker'
-  /** It may be right, but was not needed: it does not know UTC, or too few peers do. */
+  /** Nothing rests on it: it does not know UTC, or too few do, or too few agree. */
   | 'surplus'
   /** Its timestamps were rejected too often. */
   | 'excluded'

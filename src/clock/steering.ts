@@ -5,25 +5,24 @@ import {
   AGREEMENT_INTEGRAL,
   AGREEMENT_RATE_MAX,
 } from './agreement.ts'
+import {
+  areMostFar,
+  type Election,
+  electionsOf,
+  electorsOf,
+  markAnswered,
+  nameOf,
+} from './election.ts'
 import { asSample, CRYSTAL_RATE_MAX, Estimator, RATE_ERROR_MIN } from './estimator.ts'
-import { liarsOf, overlaps } from './marzullo.ts'
+import { overlaps } from './marzullo.ts'
 import { OffsetHistory } from './offset-history.ts'
 import type { ClockOptions } from './options.ts'
 import type { Outcome } from './poll.ts'
-import { READING_ERROR_MS, type Sample } from './sample.ts'
+import { READING_ERROR_MS } from './sample.ts'
 import { carry, select, type Selection } from './selection.ts'
 import type { Source } from './source.ts'
 import { type Basis, type Health, POLLS_TO_TRUST } from './status.ts'
 import { VirtualClock } from './virtual-clock.ts'
-
-/** A source that answered. */
-type Answered = Source & { readonly sample: Sample }
-
-/** Those whose word counts, and how many of all who might have spoken may lie. */
-interface Election {
-  readonly voices: readonly Answered[]
-  readonly liars: number
-}
 
 /** A poll that is over. */
 export interface Ballot {
@@ -41,12 +40,6 @@ export interface Ballot {
 
 /**
  * Turns polls into the correction and the bound of the virtual clock.
- *
- * Whose word counts for UTC: the configured servers; and the peers that were asked, if more than
- * half of them say they know UTC, for then even colluding liars are outnumbered. A peer without
- * servers counts itself among those that do not know. Sources that were silent count too, as if they
- * might have contradicted: of M sources ⌈M/2⌉ - 1 may lie, and what the others agree on is believed.
- * If all together do not agree closely enough to be of use, the servers alone decide.
  *
  * Where UTC was never known, the peers agree among themselves; a peer that is alone agrees with
  * itself. Once UTC was known the clock stays with it: it is held over rather than led away.
@@ -154,8 +147,9 @@ export class Steering {
 
   /** Draws the conclusion from a poll, and says on each source what it is worth. */
   conclude(nowMs: number, ballot: Ballot): Outcome {
-    this.#isOutvoted = this.#isFarOff(nowMs, ballot.peers)
-    const outcome = this.#takeUtc(nowMs, ballot) ?? this.#takeAgreement(nowMs, ballot) ?? 'silent'
+    const farMs = FAR_SHARE * this.#options.maxOffsetMs
+    this.#isOutvoted = areMostFar(ballot.peers, this.clock.correctionAt(nowMs), farMs)
+    const outcome = this.#takeUtc(nowMs, ballot) ?? this.#makeDo(nowMs, ballot) ?? 'silent'
     if (outcome === 'silent') this.#silentPolls++
     else if (outcome === 'divided') this.#dividedPolls++
     if (outcome === 'divided') this.#silentPolls++
@@ -163,21 +157,12 @@ export class Steering {
   }
 
   #takeUtc(nowMs: number, { servers, peers }: Ballot): Outcome | undefined {
-    const claims = answeredOf(peers).filter(peer => knowsUtc(peer) && !peer.isExcluded(nowMs))
-    const own = answeredOf(servers)
-    this.#giveVerdicts(nowMs, [...servers, ...peers], [...own, ...claims])
-    const arePeersAsked = claims.length * 2 > peers.length
-    const unknowing = servers.length === 0 ? 1 : 0
-    const all: Election = {
-      voices: [...own, ...claims],
-      liars: liarsOf(servers.length + peers.length + unknowing),
-    }
-    const inner: Election = { voices: own, liars: liarsOf(servers.length) }
+    markAnswered([...servers, ...peers], nowMs)
+    const { all, inner } = electionsOf(servers, peers, nowMs)
     // Peers that contradict each other too much must not keep a peer from its own servers.
-    const outcome = arePeersAsked ? this.#elect(nowMs, all) : undefined
-    return outcome === 'steady' || outcome === 'moved'
-      ? outcome
-      : (this.#elect(nowMs, inner) ?? outcome)
+    const outcome = all === undefined ? undefined : this.#elect(nowMs, all)
+    const isDecided = outcome === 'steady' || outcome === 'moved'
+    return isDecided ? outcome : (this.#elect(nowMs, inner) ?? outcome)
   }
 
   /** Undefined if too few voices were heard. */
@@ -224,6 +209,12 @@ export class Steering {
     return movedMs <= (selection.high - selection.low) / 2 ? 'steady' : 'moved'
   }
 
+  /** Time among peers; never so well kept that servers would be asked less often. */
+  #makeDo(nowMs: number, ballot: Ballot): Outcome | undefined {
+    const outcome = this.#takeAgreement(nowMs, ballot)
+    return outcome === 'steady' && ballot.servers.length > 0 ? 'moved' : outcome
+  }
+
   /** Undefined if this is not the way to keep time here. */
   #takeAgreement(nowMs: number, ballot: Ballot): Outcome | undefined {
     const { servers, peers, isAlone, isTrusted, everyMs, polls } = ballot
@@ -231,9 +222,9 @@ export class Steering {
     const isWaiting = servers.length > 0 && isNew
     if (this.#basis === 'utc' || isWaiting) return undefined
     if (isAlone) return this.#keepAlone(nowMs)
-    const { voices, isOwnCounted } = this.#electors(nowMs, peers, isTrusted)
-    // The median of m clocks is an honest one, or between two, only if there are over 2f of them.
-    if (voices.length + (isOwnCounted ? 1 : 0) <= 2 * liarsOf(peers.length + 1)) return undefined
+    const electors = electorsOf(peers, nowMs, isTrusted)
+    if (electors === undefined) return undefined
+    const { voices, isOwnCounted } = electors
     const samples = voices.map(({ sample }) => sample)
     const correctionMs = this.clock.correctionAt(nowMs)
     const before = agree(samples, correctionMs, isOwnCounted)
@@ -243,25 +234,6 @@ export class Steering {
     const after = agree(samples, targetMs, isOwnCounted)
     this.#settle(nowMs, before, after, { targetMs, everyMs })
     return Math.abs(before.offsetMs) <= before.boundMs ? 'steady' : 'moved'
-  }
-
-  /**
-   * Those who have agreed already do not look at those who have not. A newcomer follows them, and
-   * does not count itself, if they are enough to outvote all liars without it; where they are not,
-   * all who answer are newcomers together.
-   */
-  #electors(
-    nowMs: number,
-    peers: readonly Source[],
-    isTrusted: boolean,
-  ): { voices: Answered[]; isOwnCounted: boolean } {
-    const usable = answeredOf(peers).filter(peer => !peer.isExcluded(nowMs))
-    const synced = usable.filter(({ standing }) => standing.status === 'SYNCED')
-    if (isTrusted) return { voices: synced, isOwnCounted: true }
-    const isEnough = synced.length > 2 * liarsOf(peers.length + 1)
-    return isEnough
-      ? { voices: synced, isOwnCounted: false }
-      : { voices: usable, isOwnCounted: true }
   }
 
   #settle(
@@ -314,34 +286,7 @@ export class Steering {
     this.#acceptedMs = nowMs
     if (this.isTrusted) this.#isFirst = false
   }
-
-  #giveVerdicts(nowMs: number, asked: readonly Source[], voices: readonly Source[]): void {
-    for (const source of asked) {
-      if (source.sample === undefined || voices.includes(source)) continue
-      source.verdict = source.isExcluded(nowMs) ? 'excluded' : 'surplus'
-    }
-  }
-
-  /** Most of the peers are so far away that they will soon reject what is stamped here. */
-  #isFarOff(nowMs: number, peers: readonly Source[]): boolean {
-    const correctionMs = this.clock.correctionAt(nowMs)
-    const farMs = FAR_SHARE * this.#options.maxOffsetMs
-    const far = answeredOf(peers).filter(
-      ({ sample, standing }) =>
-        standing.status === 'SYNCED' &&
-        Math.abs(sample.correctionMs - correctionMs) - sample.delayMs / 2 > farMs,
-    )
-    return far.length * 2 > peers.length + 1
-  }
 }
-
-const answeredOf = (sources: readonly Source[]): Answered[] =>
-  sources.filter((source): source is Answered => source.sample !== undefined)
-
-const knowsUtc = ({ standing }: Source): boolean =>
-  standing.basis === 'utc' && standing.status === 'SYNCED'
-
-const nameOf = ({ kind, name }: Source): string => `${kind} ${name}`
 
 /** Polls until the frequency that peers agreed on is believed. */
 const AGREEMENTS_TO_TRUST = 16

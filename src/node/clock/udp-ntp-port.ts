@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'
 import { lookup } from 'node:dns/promises'
+import { once } from 'node:events'
 import { isIPv6 } from 'node:net'
 
 import type { Clock } from '../../base/environment.ts'
@@ -77,13 +78,13 @@ export class UdpNtpPort implements NtpPort {
     // Told when nobody listens there, and by a failed lookup: both are but silence.
     socket.on('error', () => undefined)
     socket.on('message', bytes => this.#handler(bytes))
-    await new Promise<void>((resolve, reject) => {
-      socket.once('error', reject)
-      socket.connect(route.port, address, () => {
-        socket.off('error', reject)
-        resolve()
-      })
-    })
+    try {
+      socket.connect(route.port, address)
+      await once(socket, 'connect')
+    } catch (error) {
+      socket.close()
+      throw error
+    }
     this.#drop(route)
     if (this.#isClosed) socket.close()
     else route.socket = socket

@@ -12,13 +12,13 @@ const changes: readonly Omit<Mutant, 'scenario'>[] = [
   },
   {
     name: 'count only the sources that answered',
-    file: 'clock/steering.ts',
-    find: `liars: liarsOf(servers.length + peers.length + unknowing),`,
-    replace: `liars: liarsOf(own.length + claims.length),`,
+    file: 'clock/election.ts',
+    find: `const liars = liarsOf(servers.length + peers.length + unknowing)`,
+    replace: `const liars = liarsOf(own.length + claims.length + 0 * unknowing)`,
   },
   {
     name: 'believe the few peers that say they know UTC',
-    file: 'clock/steering.ts',
+    file: 'clock/election.ts',
     find: `const arePeersAsked = claims.length * 2 > peers.length`,
     replace: `const arePeersAsked = claims.length > 0`,
   },
@@ -95,9 +95,9 @@ const changes: readonly Omit<Mutant, 'scenario'>[] = [
   },
   {
     name: 'agree with however few answered',
-    file: 'clock/steering.ts',
-    find: `<= 2 * liarsOf(peers.length + 1)) return undefined`,
-    replace: `<= 0) return undefined`,
+    file: 'clock/election.ts',
+    find: `voices.length + 1 > 2 * liars ?`,
+    replace: `voices.length + 1 > 0 * liars ?`,
   },
   {
     name: 'start from the mark after a restart',

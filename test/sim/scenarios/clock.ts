@@ -33,14 +33,14 @@ import { ClockWitness, StampModel } from './clock-model.ts'
  */
 export const clockScenario: Scenario = {
   name: 'clock',
-  minutes: 10,
+  minutes: 8,
   play: (world, minutes) => new ClockRun(world).play(minutes * 60_000),
 }
 
 const LOOK_EVERY_MS = 3_000
 /** While nothing happens but that bounds grow. */
 const LOOK_SELDOM_MS = 15_000
-const HEALED_MS = 5 * 60_000
+const HEALED_MS = 3 * 60_000
 /** Servers that were silent are asked seldom. */
 const RETURNED_MS = 15 * 60_000
 /** Takes over ten minutes to slew. */
@@ -372,7 +372,11 @@ class ClockRun {
 
   #areAll(status: Status): boolean {
     if (this.#running.size < this.#peers.length - this.#liars.size) return false
-    return [...this.#running.values()].every(({ service }) => service.now().status === status)
+    const basis = this.#servers.size > 0 ? 'utc' : 'network'
+    return [...this.#running.values()].every(({ service }) => {
+      const now = service.now()
+      return now.status === status && now.basis === basis
+    })
   }
 
   #describe(): string {
