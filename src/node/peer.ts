@@ -181,7 +181,7 @@ export class Peer implements HoldfastNode {
     })
 
     const membership = await this.#startMembership(environment, host, identity, admitted)
-    this.#stack.add('membership', () => membership.leave())
+    this.#stack.add('membership', () => sayFarewell(membership))
     const others = membersBeside(host.self, admitted.book)
     const clock = await this.#startClock(environment, membership, others)
     this.#stack.add('clock', async () => clock.stop())
@@ -410,6 +410,12 @@ const membersBeside = (self: PeerId, book: MemberBook) => (): PeerId[] =>
     .records()
     .map(({ peer }) => peer)
     .filter(peer => peer !== self && book.statusOf(peer).state === 'member')
+
+/** To nobody it would only take time. */
+function sayFarewell(membership: MembershipService): Promise<void> {
+  const isAlone = membership.roster().every(({ isSelf, state }) => isSelf || state !== 'alive')
+  return isAlone ? membership.stop() : membership.leave()
+}
 
 const secrets = (size: number): Uint8Array => new Uint8Array(randomBytes(size))
 
