@@ -286,8 +286,10 @@ class ClockRun {
   async #heal(): Promise<void> {
     this.#mend(false)
     await this.#pass(HEALED_MS)
-    await this.#restartHopeless()
-    for (let waits = 0; waits < 60 && !this.#areAll('SYNCED'); waits++) await this.#pass(10_000)
+    for (let waits = 0; waits < 90 && !this.#areAll('SYNCED'); waits++) {
+      await this.#restartHopeless()
+      await this.#pass(10_000)
+    }
     if (this.#servers.size > 0) demand(this.#areAll('SYNCED'), `healed, but ${this.#describe()}`)
     else this.#checkMutual()
   }
