@@ -12,8 +12,8 @@ import type { Source } from './source.ts'
  * together do not agree closely enough to be of use, the servers alone decide.
  *
  * For time among peers: those who have agreed already do not look at those who have not. A newcomer
- * follows them, and does not count itself, if they are enough to outvote all liars without it; where
- * they are not, all who answer are newcomers together.
+ * follows them, and does not count itself, if they are enough to outvote all liars without it. Where
+ * they are not enough everybody who answers counts; whoever is wrong is then one more liar.
  */
 export interface Election {
   readonly voices: readonly Answered[]
@@ -49,9 +49,10 @@ export function electorsOf(
   const usable = answeredOf(peers).filter(peer => !peer.isExcluded(nowMs))
   const synced = usable.filter(({ standing }) => standing.status === 'SYNCED')
   if (!isTrusted && synced.length > 2 * liars) return { voices: synced, isOwnCounted: false }
-  const voices = isTrusted ? synced : usable
   // The median of m clocks is an honest one, or between two, only if there are over 2f of them.
-  return voices.length + 1 > 2 * liars ? { voices, isOwnCounted: true } : undefined
+  const areEnough = (voices: readonly Answered[]): boolean => voices.length + 1 > 2 * liars
+  if (isTrusted && areEnough(synced)) return { voices: synced, isOwnCounted: true }
+  return areEnough(usable) ? { voices: usable, isOwnCounted: true } : undefined
 }
 
 /** Most of the peers are so far away that they will soon reject what is stamped here. */

@@ -201,3 +201,46 @@ test('nothing is done after it was closed', () => {
     assert.ok(bench.world.events - events < 20)
   })
 })
+
+test('peers without servers agree, and a newcomer follows them', async () => {
+  const world = new World(7)
+  const names = ['a', 'b', 'c']
+  const services = new Map<string, ClockService>()
+  const skews = { a: -40, b: 10, c: 90_000 }
+  for (const name of names) {
+    world.addPeer(name, {
+      clock: { skewMs: skews[name as keyof typeof skews] },
+      program: async (environment, peer) => {
+        const routeTo = (): NtpRoute => ({
+          thereMs: 0,
+          backMs: 0,
+          jitterMs: 0,
+          loss: 0,
+          isCut: true,
+        })
+        const deliver = peer.receiver()
+        const ntp = new SimNtpPort(world, { servers: new Map(), routeTo, deliver })
+        const others = names.filter(other => other !== name)
+        const seams = { environment, ntp, asleepMs: () => 0 }
+        services.set(name, await ClockService.start(seams, {}, others))
+        await new Promise(() => undefined)
+      },
+    })
+  }
+  await world.play(async () => {
+    world.peers.get('a')?.start()
+    world.peers.get('b')?.start()
+    await world.sleep(60_000)
+    world.peers.get('c')?.start()
+    await world.sleep(120_000)
+    const told = [...services.values()].map(service => service.now())
+    assert.deepEqual(
+      told.map(({ status, basis }) => `${status} ${basis}`),
+      names.map(() => 'SYNCED network'),
+    )
+    const errorsMs = told.map(({ atMs }) => atMs - trueUtcMs(world))
+    const apartMs = Math.max(...errorsMs) - Math.min(...errorsMs)
+    assert.ok(apartMs < 2, `${apartMs} ms apart`)
+    assert.ok(Math.max(...errorsMs) < 11 && Math.min(...errorsMs) > -41, String(errorsMs))
+  })
+})

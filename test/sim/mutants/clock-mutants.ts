@@ -96,8 +96,10 @@ const changes: readonly Omit<Mutant, 'scenario'>[] = [
   {
     name: 'agree with however few answered',
     file: 'clock/election.ts',
-    find: `voices.length + 1 > 2 * liars ?`,
-    replace: `voices.length + 1 > 0 * liars ?`,
+    find: `voices.length + 1 > 2 * liars
+`,
+    replace: `voices.length + 1 > 0 * liars
+`,
   },
   {
     name: 'start from the mark after a restart',
