@@ -26,8 +26,8 @@ export interface ConnectionsOptions {
   readonly refusals: Refusals
   readonly environment: Pick<Environment, 'clock' | 'timers' | 'random'>
   readonly allowedHosts: readonly string[]
-  /** May streams run over a relay? */
-  readonly usesRelays: boolean
+  /** What may run over a relay, which has little to give. */
+  readonly relayed: ReadonlySet<string>
   readonly onPeer: (peer: PeerId, state: 'up' | 'down') => void
 }
 
@@ -105,7 +105,7 @@ export class Connections implements Links {
     try {
       return await connection.newStream(protocol, {
         signal: signal === undefined ? deadline : AbortSignal.any([deadline, signal]),
-        runOnLimitedConnection: this.#options.usesRelays,
+        runOnLimitedConnection: this.#options.relayed.has(protocol),
       })
     } catch (error) {
       signal?.throwIfAborted()

@@ -73,6 +73,7 @@ class Libp2pNetwork implements NetworkHost {
   readonly #lane: Lane | undefined
   readonly #requestFlow = new FlowMeter()
   readonly #openProtocols: ReadonlySet<string>
+  readonly #relayed: ReadonlySet<string>
   readonly #peerListeners: PeerListener[] = []
   readonly #addressListeners: ((addresses: readonly string[]) => void)[] = []
   #announced = ''
@@ -116,6 +117,9 @@ class Libp2pNetwork implements NetworkHost {
     this.#refusals = refusals
     this.#locators = locators
     this.#openProtocols = new Set(openProtocols)
+    const { datagram, request, join } = names
+    // Bulk would use up what a relay gives.
+    this.#relayed = new Set(options.nat?.relay === undefined ? [] : [datagram, request, join])
     const { self } = this
     this.#connections = new Connections({
       self,
@@ -126,7 +130,7 @@ class Libp2pNetwork implements NetworkHost {
       refusals,
       environment,
       allowedHosts: options.allowedHosts ?? [],
-      usesRelays: options.nat?.relay === true,
+      relayed: this.#relayed,
       onPeer: (peer, state) => this.#peerChanged(peer, state),
     })
     const links = this.#connections
@@ -208,7 +212,6 @@ class Libp2pNetwork implements NetworkHost {
 
   async start(): Promise<void> {
     const names = this.#names
-    const relayed = { runOnLimitedConnection: this.#options.nat?.relay === true }
     const handle = (
       protocol: string,
       limit: number,
@@ -217,7 +220,11 @@ class Libp2pNetwork implements NetworkHost {
       this.#node.handle(
         protocol,
         (stream, connection) => accept(connection.remotePeer.toString(), stream),
-        { ...relayed, maxInboundStreams: limit, maxOutboundStreams: limit },
+        {
+          runOnLimitedConnection: this.#relayed.has(protocol),
+          maxInboundStreams: limit,
+          maxOutboundStreams: limit,
+        },
       )
     await handle(names.datagram, 2, (peer, stream) => this.#datagrams.accept(peer, stream))
     await handle(names.request, 4, (peer, stream) => this.#servers.request.accept(peer, stream))
