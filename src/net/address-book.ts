@@ -1,6 +1,6 @@
 import { BinaryReader } from '../base/binary-reader.ts'
 import { BinaryWriter } from '../base/binary-writer.ts'
-import type { Disk, PeerId, Timers } from '../base/environment.ts'
+import type { Disk, PeerId, Timer, Timers } from '../base/environment.ts'
 import { codeOf } from '../base/errors.ts'
 import { malformed } from './failures.ts'
 import { isPeerId } from './identity.ts'
@@ -25,7 +25,8 @@ export class AddressBook {
   readonly #timers: Timers
   readonly #onFailure: (error: unknown) => void
   readonly #entries = new Map<PeerId, readonly string[]>()
-  #isSaveDue = false
+  /** Runs until what was changed is written. */
+  #due: Timer | undefined
   #saving: Promise<void> = Promise.resolve()
 
   private constructor(options: AddressBookOptions) {
@@ -75,20 +76,17 @@ export class AddressBook {
 
   /** Writes what has not been written. */
   async close(): Promise<void> {
-    if (this.#isSaveDue) this.#save()
+    if (this.#due !== undefined) this.#save()
     await this.#saving
   }
 
   #saveSoon(): void {
-    if (this.#isSaveDue) return
-    this.#isSaveDue = true
-    this.#timers.after(SAVE_AFTER_MS, () => {
-      if (this.#isSaveDue) this.#save()
-    })
+    this.#due ??= this.#timers.after(SAVE_AFTER_MS, () => this.#save())
   }
 
   #save(): void {
-    this.#isSaveDue = false
+    this.#due?.cancel()
+    this.#due = undefined
     this.#saving = this.#saving
       .then(() => this.#disk.replace(PATH, this.#encode()))
       .catch(this.#onFailure)
