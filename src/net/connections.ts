@@ -132,6 +132,7 @@ export class Connections implements Links {
   async dialAddress(text: string, signal?: AbortSignal): Promise<PeerId> {
     const address = parseAddress(text)
     if (address === undefined) throw malformed(`address ${text.slice(0, 100)}`)
+    if (!mayDial(address, this.#options.allowedHosts)) throw unreachable(text)
     const peer = peerOf(address)
     if (peer !== undefined) {
       this.#options.book.add(peer, [address.toString()])

@@ -95,6 +95,8 @@ export const TICKET_MS = 10_000
 /** How long a socket of the lane may take to get ready, on either side. */
 export const LANE_CONNECT_MS = 2_000
 export const LANE_HANDSHAKE_MS = 5_000
+/** How long a stream waits for the lane before it takes the other way. */
+export const LANE_WAIT_MS = 500
 /** A socket that carried nothing for this long is closed, by its caller first. */
 export const LANE_IDLE_MS = 60_000
 /** How long the lane to a peer is left alone after it did not work. */

@@ -18,6 +18,7 @@ import {
   LANE_CONNECT_MS,
   LANE_IDLE_MS,
   LANE_PENALTY_MS,
+  LANE_WAIT_MS,
   LANES_PER_PEER_MAX,
   TICKET_MS,
   TICKETS_MAX,
@@ -94,9 +95,12 @@ export class Lane {
     protocol: string,
     signal: AbortSignal | undefined,
   ): Promise<ByteStream | undefined> {
-    const socket = this.#idleTo(to) ?? (await this.#connect(to))
-    if (socket === undefined) return undefined
-    signal?.throwIfAborted()
+    const socket = this.#idleTo(to) ?? (await this.#connectSoon(to))
+    if (socket === undefined || socket.isClosed) return undefined
+    if (signal?.aborted === true) {
+      this.#free(socket)
+      throw signal.reason
+    }
     const stream = this.#carry(socket, undefined)
     const abort = (): void => stream.abort(signal?.reason as Error)
     signal?.addEventListener('abort', abort, { once: true })
@@ -119,6 +123,7 @@ export class Lane {
   async ticketFor(peer: PeerId): Promise<Uint8Array> {
     this.#start()
     const port = await this.#listening.promise
+    // Counted after the wait, for others waited too.
     const theirs = [...this.#tickets.values()].filter(ticket => ticket.peer === peer).length
     const sockets = [...this.#sockets.values()].filter(each => each.peer === peer && !each.isOurs)
     if (theirs + sockets.length >= LANES_PER_PEER_MAX) throw busy('lanes', LANES_PER_PEER_MAX)
@@ -155,6 +160,27 @@ export class Lane {
     return undefined
   }
 
+  /**
+   * A new socket, reserved for the caller, if that takes but a moment. One that takes longer is there
+   * for the next stream: nobody waits for a port that a wall between swallows.
+   */
+  async #connectSoon(peer: PeerId): Promise<Socket | undefined> {
+    const connecting = this.#connect(peer)
+    let isTooLate = false
+    const patience = new Promise<undefined>(resolve => {
+      const timer = this.#options.timers.after(LANE_WAIT_MS, () => {
+        isTooLate = true
+        resolve(undefined)
+      })
+      void connecting.then(socket => {
+        timer.cancel()
+        if (isTooLate && socket !== undefined && !socket.isClosed) this.#free(socket)
+      })
+    })
+    return Promise.race([connecting, patience])
+  }
+
+  /** A new socket, reserved for the caller. */
   async #connect(peer: PeerId): Promise<Socket | undefined> {
     const { clock, onEvent } = this.#options
     const host = this.#options.hostOf(peer)
@@ -173,8 +199,6 @@ export class Lane {
       this.#connecting.set(number, connecting)
       this.#tell({ type: 'connect', socket: number, peer, host, ...ticket })
       await connecting.promise
-      if (socket.isClosed) return undefined
-      socket.stream = undefined
       return socket
     } catch (error) {
       this.#lost(socket)
