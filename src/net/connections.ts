@@ -9,9 +9,9 @@ import { abortable } from '../base/waiting.ts'
 import type { AddressBook } from './address-book.ts'
 import { hostOf, mayDial, parseAddress, peerOf, withPeer } from './address-rules.ts'
 import { malformed, unknownProtocol, unreachable } from './failures.ts'
-import type { Gate } from './gate.ts'
+import type { Gate, Insiders } from './gate.ts'
 import type { Node } from './libp2p-node.ts'
-import { CLOSE_MS, DIAL_MS, NEGOTIATION_MS, PROVISIONAL_MS } from './limits.ts'
+import { CLOSE_MS, DIAL_MS, NEGOTIATION_MS, PROVISIONAL_MS, REDIAL_YIELD_MS } from './limits.ts'
 import type { Links } from './links.ts'
 import type { PeerPolicy } from './peer-policy.ts'
 import { Redialler } from './redialler.ts'
@@ -38,7 +38,7 @@ const ASK_EVERY = 3
  * Who is connected: makes connections, at most one attempt per peer at a time, notices and announces
  * their coming and going, shows strangers out, and remembers where members can be reached.
  */
-export class Connections implements Links {
+export class Connections implements Links, Insiders {
   readonly self: PeerId
   readonly #options: ConnectionsOptions
   readonly #dials = new Map<PeerId, Promise<Connection>>()
@@ -55,7 +55,8 @@ export class Connections implements Links {
       isConnected: peer => this.connectionTo(peer) !== undefined,
       dial: (peer, attempt) => this.#redial(peer, attempt),
     })
-    const { node } = options
+    const { node, gate } = options
+    gate.attach(this)
     node.addEventListener('connection:open', ({ detail }) => this.#opened(detail))
     node.addEventListener('connection:close', ({ detail }) => this.#closed(detail))
     node.addEventListener('peer:identify', ({ detail }) => {
@@ -64,6 +65,18 @@ export class Connections implements Links {
     node.addEventListener('peer:discovery', ({ detail }) => {
       this.#discovered(detail.id.toString(), detail.multiaddrs.map(String))
     })
+  }
+
+  strangers(): number {
+    const { node, policy } = this.#options
+    return node
+      .getConnections()
+      .filter(({ direction }) => direction === 'inbound')
+      .filter(({ remotePeer }) => policy.verdict(remotePeer.toString()) !== 'member').length
+  }
+
+  isKept(peer: PeerId): boolean {
+    return this.#redialler.has(peer)
   }
 
   up(): readonly PeerId[] {
@@ -150,7 +163,8 @@ export class Connections implements Links {
     }
   }
 
-  learn(peer: PeerId, addresses: readonly string[]): void {
+  /** True if any of it was news. */
+  learn(peer: PeerId, addresses: readonly string[]): boolean {
     const { book, allowedHosts, node, refusals } = this.#options
     const good = addresses.flatMap(text => {
       const address = parseAddress(text)
@@ -159,10 +173,12 @@ export class Connections implements Links {
       refusals.refuse('bad-address', peer, text.slice(0, 100))
       return []
     })
-    if (peer === this.self || good.length === 0) return
-    if (book.add(peer, good.map(String))) this.#redialler.hurry(peer)
+    if (peer === this.self || good.length === 0) return false
+    const isNews = book.add(peer, good.map(String))
+    if (isNews) this.#redialler.hurry(peer)
     // For the dials that Kademlia makes.
     node.peerStore.merge(peerIdFromString(peer), { multiaddrs: good }).catch(() => undefined)
+    return isNews
   }
 
   async disconnect(peer: PeerId): Promise<void> {
@@ -277,10 +293,17 @@ export class Connections implements Links {
     this.learn(peer, [...dialled, ...useful])
   }
 
+  /**
+   * Somebody on the local network, or libp2p telling what it was told by us: then it is no news. Of
+   * two that find each other at once one begins.
+   */
   #discovered(peer: PeerId, addresses: readonly string[]): void {
-    if (peer === this.self || this.#options.policy.verdict(peer) !== 'member') return
-    this.learn(peer, addresses)
-    this.connect(peer).catch(() => undefined)
+    const { policy, environment } = this.#options
+    if (peer === this.self || policy.verdict(peer) !== 'member') return
+    if (!this.learn(peer, addresses) || this.isKept(peer)) return
+    environment.timers.after(this.self > peer ? REDIAL_YIELD_MS : 0, () => {
+      this.connect(peer).catch(() => undefined)
+    })
   }
 }
 

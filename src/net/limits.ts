@@ -62,8 +62,13 @@ export const REDIAL_FIRST_MS = 500
 export const REDIAL_LAST_MS = 60_000
 /** A connection that lasted this long makes the next pause the first again. */
 export const REDIAL_RESET_MS = 60_000
-/** The larger peer id waits this much more, so that two peers do not dial each other at once. */
+/**
+ * The larger peer id waits this much more, and a little for each kept peer, so that two peers do not
+ * dial each other at once: where many start together, the smaller has others to dial too.
+ */
 export const REDIAL_YIELD_MS = 2_000
+export const REDIAL_YIELD_PER_PEER_MS = 100
+export const REDIAL_YIELD_MS_MAX = 10_000
 /** Dials under way at once. */
 export const DIALS_MAX = 8
 

@@ -1,4 +1,4 @@
-import type { Connection, Stream } from '@libp2p/interface'
+import type { Stream } from '@libp2p/interface'
 
 import {
   type ByteStream,
@@ -82,23 +82,18 @@ class Libp2pNetwork implements NetworkHost {
     const { environment, identity, policy, onEvent = () => undefined } = options
     const names = new ProtocolNames(options.networkId)
     const refusals = new Refusals(environment.clock, onEvent)
-    const strangers = { count: (): number => 0 }
     const gate = new Gate({
       policy,
       names,
       refusals,
       clock: environment.clock,
       allowedHosts: options.allowedHosts ?? [],
-      provisionalCount: () => strangers.count(),
     })
     const mayLocate = (peer: PeerId): boolean =>
       peer === identity.peer || gate.mayServe(peer, 'kad', 'locate')
     const locators = new Locators({ identity, environment, refusals, mayLocate })
     const { validate, select } = locators
     const node = await createNode({ options, names, gate, validate, select })
-    const isStranger = ({ direction, remotePeer }: Connection): boolean =>
-      direction === 'inbound' && policy.verdict(remotePeer.toString()) !== 'member'
-    strangers.count = () => node.getConnections().filter(isStranger).length
     const book = await AddressBook.open({
       ...environment,
       onFailure: error => onEvent({ type: 'address-book-failed', error }),
