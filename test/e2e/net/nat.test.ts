@@ -12,7 +12,8 @@ test('a peer that cannot be reached is reached through a relay, but for bulk', (
       listen: [],
       nat: { relay: [relay.addresses()[0] as string] },
     })
-    const { host: outside } = await open({ nat: { relay: [] } })
+    // Neither can be reached, else the one would soon dial the other directly.
+    const { host: outside } = await open({ listen: [], nat: { relay: [] } })
     hidden.onRequest('echo', async (_from, body) => body)
     hidden.onStream('bulk', () => undefined)
     await eventually('a relayed address', () => hidden.addresses().length > 0)
