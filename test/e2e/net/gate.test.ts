@@ -64,6 +64,8 @@ test('a stranger may join and nothing else, and the joined one may do the rest',
     assert.deepEqual(member.connected(), [], 'a stranger is nobody to the rest of the node')
     assert.ok(refusalsOf(events).includes('not-authorised'))
 
+    assert.deepEqual(await member.findPeers(), [], 'nor to Kademlia')
+
     policy.members.add(stranger.self)
     await stranger.disconnect(member.self)
     assert.equal(toUtf8(await stranger.request(member.self, 'note', request)), 'ok')
