@@ -19,10 +19,10 @@ import { createLibp2p } from 'libp2p'
 import type { Gate } from './gate.ts'
 import {
   DIAL_MS,
+  GOSSIP_FRAME_BYTES_MAX,
   NEGOTIATION_MS,
   PENDING_CONNECTIONS_MAX,
   STREAMS_PER_CONNECTION_MAX,
-  TOPIC_BYTES_MAX,
   UPGRADE_MS,
 } from './limits.ts'
 import type { NetworkOptions } from './network-options.ts'
@@ -132,7 +132,7 @@ function services({ options, names, validate, select }: NodeParts): Services {
       allowPublishToZeroTopicPeers: true,
       emitSelf: false,
       globalSignaturePolicy: 'StrictSign',
-      maxInboundDataLength: TOPIC_BYTES_MAX,
+      maxInboundDataLength: GOSSIP_FRAME_BYTES_MAX,
       allowedTopics: [...(options.topics ?? [])],
       // All peers of a test, or behind one router, have one address.
       scoreParams: { IPColocationFactorWeight: 0 },

@@ -72,7 +72,9 @@ export const REDIAL_YIELD_MS_MAX = 10_000
 /** Dials under way at once. */
 export const DIALS_MAX = 8
 
-export const TOPIC_BYTES_MAX = 65_536
+/** One announcement, and what may come at once: gossipsub puts several into one frame. */
+export const TOPIC_BYTES_MAX = 4_096
+export const GOSSIP_FRAME_BYTES_MAX = 65_536
 /** Topic messages one peer may relay to us per second, and in a burst. */
 export const TOPIC_MESSAGES_PER_SECOND = 50
 export const TOPIC_MESSAGES_BURST = 200

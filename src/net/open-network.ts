@@ -4,7 +4,6 @@ import {
   type ByteStream,
   type OutgoingRequest,
   type PeerId,
-  REQUEST_BYTES_MAX,
   type RequestHandler,
   type RequestLimits,
 } from '../base/environment.ts'
@@ -13,27 +12,22 @@ import { AddressBook } from './address-book.ts'
 import { hostOf, parseAddress } from './address-rules.ts'
 import { Connections } from './connections.ts'
 import { Datagrams } from './datagrams.ts'
-import { tooLarge } from './failures.ts'
 import { FlowMeter } from './flow-meter.ts'
 import { Gate } from './gate.ts'
 import type { GroupLocator } from './group-locator.ts'
 import { hasLaneTls } from './lane/lane-tls.ts'
 import { Lane } from './lane/lane.ts'
 import { createNode, type Node } from './libp2p-node.ts'
-import { JOIN_BYTES_MAX, JOIN_REQUESTS_MAX, LOOKUP_MS, STOP_MS } from './limits.ts'
+import { LOOKUP_MS, STOP_MS } from './limits.ts'
 import { Locators } from './locators.ts'
 import type { NetworkHost, NetworkStatus } from './network-host.ts'
 import type { NetworkOptions } from './network-options.ts'
 import type { Channel } from './peer-policy.ts'
 import { ProtocolNames } from './protocol-names.ts'
 import { Refusals } from './refusals.ts'
-import { RequestCaller } from './request-caller.ts'
-import { RequestServer } from './request-server.ts'
+import { LANE_PROTOCOL, Requests } from './requests.ts'
 import { StreamChannel, StreamServices } from './stream-channel.ts'
 import { Topics } from './topics.ts'
-
-/** The request by which one host gets a ticket for the lane of another. */
-const LANE_PROTOCOL = 'lane.open'
 
 /** Starts a peer's network: listens, and is ready for handlers. */
 export async function openNetwork(options: NetworkOptions): Promise<NetworkHost> {
@@ -66,13 +60,10 @@ class Libp2pNetwork implements NetworkHost {
   readonly #connections: Connections
   readonly #topics: Topics
   readonly #datagrams: Datagrams
-  readonly #callers: Record<'request' | 'join', RequestCaller>
-  readonly #servers: Record<'request' | 'join', RequestServer>
+  readonly #requests: Requests
   readonly #services: StreamServices
   readonly #streams: StreamChannel
   readonly #lane: Lane | undefined
-  readonly #requestFlow = new FlowMeter()
-  readonly #openProtocols: ReadonlySet<string>
   readonly #relayed: ReadonlySet<string>
   readonly #peerListeners: PeerListener[] = []
   readonly #addressListeners: ((addresses: readonly string[]) => void)[] = []
@@ -111,7 +102,6 @@ class Libp2pNetwork implements NetworkHost {
     this.#book = book
     this.#refusals = refusals
     this.#locators = locators
-    this.#openProtocols = new Set(openProtocols)
     const { datagram, request, join } = names
     // Bulk would use up what a relay gives.
     this.#relayed = new Set(options.nat?.relay === undefined ? [] : [datagram, request, join])
@@ -141,50 +131,13 @@ class Libp2pNetwork implements NetworkHost {
       refusals,
       mayReceive: may('datagram'),
     })
-    this.#callers = this.#createCallers()
-    this.#servers = this.#createServers(gate)
+    this.#requests = new Requests({ links, names, gate, timers, refusals, openProtocols })
     this.#services = new StreamServices({ self, refusals, mayServe: may('stream') })
     this.#streams = new StreamChannel(
       { links, protocol: names.stream, services: this.#services, timers, refusals },
       new FlowMeter(),
     )
     this.#lane = this.#openLane()
-  }
-
-  #createCallers(): Record<'request' | 'join', RequestCaller> {
-    const { timers } = this.#options.environment
-    const shared = {
-      links: this.#connections,
-      timers,
-      refusals: this.#refusals,
-      flow: this.#requestFlow,
-    }
-    const { request, join } = this.#names
-    return {
-      request: new RequestCaller({ ...shared, protocol: request, bodyBytesMax: REQUEST_BYTES_MAX }),
-      join: new RequestCaller({ ...shared, protocol: join, bodyBytesMax: JOIN_BYTES_MAX }),
-    }
-  }
-
-  #createServers(gate: Gate): Record<'request' | 'join', RequestServer> {
-    const shared = { self: this.self, refusals: this.#refusals, flow: this.#requestFlow }
-    return {
-      request: new RequestServer({
-        ...shared,
-        bodyBytesMax: REQUEST_BYTES_MAX,
-        // Tickets are for streams, so who may open those may ask.
-        mayServe: (peer, name) =>
-          name === LANE_PROTOCOL
-            ? gate.mayServe(peer, 'stream')
-            : gate.mayServe(peer, 'request', name),
-      }),
-      join: new RequestServer({
-        ...shared,
-        bodyBytesMax: JOIN_BYTES_MAX,
-        requestsPerPeerMax: JOIN_REQUESTS_MAX,
-        mayServe: (peer, name) => gate.mayServe(peer, 'join', name),
-      }),
-    }
   }
 
   #openLane(): Lane | undefined {
@@ -222,8 +175,8 @@ class Libp2pNetwork implements NetworkHost {
         },
       )
     await handle(names.datagram, 2, (peer, stream) => this.#datagrams.accept(peer, stream))
-    await handle(names.request, 4, (peer, stream) => this.#servers.request.accept(peer, stream))
-    await handle(names.join, 2, (peer, stream) => this.#servers.join.accept(peer, stream))
+    await handle(names.request, 4, (peer, stream) => this.#requests.accept('request', peer, stream))
+    await handle(names.join, 2, (peer, stream) => this.#requests.accept('join', peer, stream))
     await handle(names.stream, 32, (peer, stream) => this.#streams.accept(peer, stream))
     this.#topics.attach(this.#node)
     this.#node.addEventListener('self:peer:update', () => this.#announceAddresses())
@@ -240,16 +193,12 @@ class Libp2pNetwork implements NetworkHost {
     this.#datagrams.on(kind, handler)
   }
 
-  async request(to: PeerId, protocol: string, request: OutgoingRequest): Promise<Uint8Array> {
-    const channel = this.#openProtocols.has(protocol) ? 'join' : 'request'
-    const limit = channel === 'join' ? JOIN_BYTES_MAX : REQUEST_BYTES_MAX
-    if (request.body.length > limit) throw tooLarge('request', request.body.length, limit)
-    return this.#callers[channel].request(to, protocol, request)
+  request(to: PeerId, protocol: string, request: OutgoingRequest): Promise<Uint8Array> {
+    return this.#requests.request(to, protocol, request)
   }
 
   onRequest(protocol: string, handler: RequestHandler, limits?: RequestLimits): void {
-    const channel = this.#openProtocols.has(protocol) ? 'join' : 'request'
-    this.#servers[channel].serve(protocol, handler, limits)
+    this.#requests.serve(protocol, handler, limits)
   }
 
   async openStream(to: PeerId, protocol: string, signal?: AbortSignal): Promise<ByteStream> {
@@ -369,7 +318,7 @@ class Libp2pNetwork implements NetworkHost {
       waiting: this.#connections.waiting(),
       traffic: {
         datagram: this.#datagrams.flow.snapshot(),
-        request: this.#requestFlow.snapshot(),
+        request: this.#requests.flow.snapshot(),
         lane: (this.#lane?.flow ?? new FlowMeter()).snapshot(),
         stream: this.#streams.flow.snapshot(),
       },
