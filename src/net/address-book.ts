@@ -8,6 +8,8 @@ import { ADDRESS_BYTES_MAX, BOOK_ADDRESSES_MAX, BOOK_PEERS_MAX } from './limits.
 
 const PATH = 'addresses'
 const VERSION = 1
+/** Addresses of a peer that hearsay does not displace. */
+const TRUSTED_MAX = 4
 const PEER_BYTES_MAX = 64
 /** Nothing is lost that could not be learnt again, so changes are gathered for a while. */
 const SAVE_AFTER_MS = 2_000
@@ -54,10 +56,15 @@ export class AddressBook {
     return this.#entries.get(peer) ?? []
   }
 
-  /** Puts these addresses before those that are known. True if that was news. */
-  add(peer: PeerId, addresses: readonly string[]): boolean {
+  /**
+   * Puts these addresses before those that are known. True if that was news. What others say of a
+   * peer comes after its best addresses, so that no liar can crowd those out.
+   */
+  add(peer: PeerId, addresses: readonly string[], isHearsay: boolean = false): boolean {
     const before = this.get(peer)
-    const after = [...new Set([...addresses, ...before])].slice(0, BOOK_ADDRESSES_MAX)
+    const trusted = isHearsay ? before.slice(0, TRUSTED_MAX) : []
+    const merged = new Set([...trusted, ...addresses, ...before])
+    const after = [...merged].slice(0, BOOK_ADDRESSES_MAX)
     this.#entries.delete(peer)
     if (after.length === 0) return false
     this.#entries.set(peer, after)

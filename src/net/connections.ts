@@ -163,8 +163,8 @@ export class Connections implements Links, Insiders {
     }
   }
 
-  /** True if any of it was news. */
-  learn(peer: PeerId, addresses: readonly string[]): boolean {
+  /** True if any of it was news. Hearsay is what neither the peer nor its signature says. */
+  learn(peer: PeerId, addresses: readonly string[], isHearsay: boolean = false): boolean {
     const { book, allowedHosts, node, refusals } = this.#options
     const good = addresses.flatMap(text => {
       const address = parseAddress(text)
@@ -174,7 +174,7 @@ export class Connections implements Links, Insiders {
       return []
     })
     if (peer === this.self || good.length === 0) return false
-    const isNews = book.add(peer, good.map(String))
+    const isNews = book.add(peer, good.map(String), isHearsay)
     if (isNews) this.#redialler.hurry(peer)
     // For the dials that Kademlia makes.
     node.peerStore.merge(peerIdFromString(peer), { multiaddrs: good }).catch(() => undefined)
@@ -230,7 +230,7 @@ export class Connections implements Links, Insiders {
       const id = peerIdFromString(peer)
       const { multiaddrs } = await this.#options.node.peerRouting.findPeer(id, { signal: both })
       const addresses = multiaddrs.map(String)
-      this.learn(peer, addresses)
+      this.learn(peer, addresses, true)
       return addresses
     } catch {
       signal?.throwIfAborted()
@@ -300,7 +300,7 @@ export class Connections implements Links, Insiders {
   #discovered(peer: PeerId, addresses: readonly string[]): void {
     const { policy, environment } = this.#options
     if (peer === this.self || policy.verdict(peer) !== 'member') return
-    if (!this.learn(peer, addresses) || this.isKept(peer)) return
+    if (!this.learn(peer, addresses, true) || this.isKept(peer)) return
     environment.timers.after(this.self > peer ? REDIAL_YIELD_MS : 0, () => {
       this.connect(peer).catch(() => undefined)
     })

@@ -270,7 +270,7 @@ class Libp2pNetwork implements NetworkHost {
         if (peer === this.self) continue
         found.add(peer)
         if (this.#options.policy.verdict(peer) === 'member')
-          this.learn(peer, multiaddrs.map(String))
+          this.#connections.learn(peer, multiaddrs.map(String), true)
       }
     } catch {
       // Whoever was found until then was found.
