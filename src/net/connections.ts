@@ -263,7 +263,12 @@ export class Connections implements Links, Insiders {
     if (connection.direction === 'outbound') return
     const { environment, policy, refusals } = this.#options
     const timer = environment.timers.after(PROVISIONAL_MS, () => {
-      if (connection.status !== 'open' || policy.verdict(peer) === 'member') return
+      if (connection.status !== 'open') return
+      if (policy.verdict(peer) === 'member') {
+        // It has joined and stayed; one that dials again is known to Kademlia and gossip too.
+        this.#cameUp(peer)
+        return
+      }
       refusals.refuse('join-timeout', peer, connection.remoteAddr.toString())
       void closeConnection(connection)
     })

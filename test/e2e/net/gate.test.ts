@@ -85,6 +85,19 @@ test('a stranger who does not join is shown out', () =>
     assert.ok(refusalsOf(events).includes('join-timeout'))
   }))
 
+test('a stranger who has joined and stays is a peer like any other soon', () =>
+  withHosts(async open => {
+    const policy = new Table('provisional')
+    const { host: member } = await open({ policy })
+    const { host: stranger } = await open()
+    await stranger.dial(member.addresses()[0] as string)
+    await eventually('in', () => member.status().connections.length === 1)
+    policy.members.add(stranger.self)
+    assert.deepEqual(member.connected(), [])
+    await eventually('up', () => member.connected().includes(stranger.self))
+    assert.equal(member.status().connections.length, 1)
+  }))
+
 test('a few strangers at a time are let in, and members always', () =>
   withHosts(async open => {
     const policy = new Table('provisional')
