@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { toHex } from '../base/bytes.ts'
 import type { Environment, PeerId } from '../base/environment.ts'
 import { HoldfastError } from '../base/errors.ts'
-import { withDeadline } from '../base/waiting.ts'
+import { Tasks } from '../base/tasks.ts'
 import type { MembershipChange } from '../membership/core-types.ts'
 import { profiles } from '../membership/profile.ts'
 import { type Identity, isSignedBy, openIdentity } from '../net/identity.ts'
@@ -27,12 +27,14 @@ import {
 import { Refusals } from './admission/refusals.ts'
 import { trustIn } from './admission/trust.ts'
 import type { ClockReport } from './clock/clock-report.ts'
+import type { ClockNotice } from './clock/clock-service.ts'
 import { type PeerClock, startClock } from './clock/start-clock.ts'
 import type { HoldfastNode } from './create-node.ts'
 import { type DataDirectory, openDataDirectory } from './data-directory.ts'
 import { enterNetwork } from './enter-network.ts'
 import { checkListen, defaultListen } from './listen-addresses.ts'
 import type { Log } from './log.ts'
+import { MemberReach } from './member-reach.ts'
 import { startMembership } from './membership/membership-driver.ts'
 import type { MembershipService } from './membership/membership-service.ts'
 import { nodeTurns } from './membership/turns.ts'
@@ -85,7 +87,7 @@ export class Peer implements HoldfastNode {
 
   constructor(settings: Settings) {
     this.settings = settings
-    this.#stack = new ServiceStack(systemTimers, settings.log)
+    this.#stack = new ServiceStack(settings.log)
   }
 
   get state(): NodeState {
@@ -168,11 +170,18 @@ export class Peer implements HoldfastNode {
         ? found
         : await this.#join({ files, host, environment, signal, ...found })
     const onFailure = (error: unknown): void => this.#fail(error)
+    const tasks = new Tasks({ onFailure: ({ error }) => onFailure(error) })
+    this.#stack.add('tasks', () => tasks.stop())
+    const reach = new MemberReach(host, environment)
     const admission = new Admission({
       admitted,
       files,
       network: host,
-      connections: host,
+      connections: {
+        keep: peers => reach.keep(peers),
+        disconnect: peer => host.disconnect(peer),
+        drop: peer => host.drop(peer),
+      },
       environment,
       secrets,
       refusals,
@@ -181,14 +190,14 @@ export class Peer implements HoldfastNode {
     })
 
     const membership = await this.#startMembership(environment, host, identity, admitted)
-    this.#stack.add('membership', () => sayFarewell(membership))
-    const others = membersBeside(host.self, admitted.book)
-    const clock = await this.#startClock(environment, membership, others)
+    this.#stack.add('membership', within => sayFarewell(membership, within))
+    const clock = await this.#startClock(environment, membership, admitted.book)
     this.#stack.add('clock', async () => clock.stop())
     admission.start()
     this.#stack.add('admission', () => admission.stop())
 
-    this.#connect({ host, admitted, membership, clock, others })
+    this.#connect({ host, admitted, membership }, reach)
+    tasks.start('find members', within => reach.run(within))
     const startedAtMs = systemClock.wallMs()
     this.#running = { directory, host, admitted, admission, membership, clock, startedAtMs }
   }
@@ -283,22 +292,16 @@ export class Peer implements HoldfastNode {
   #startClock(
     environment: Environment,
     membership: MembershipService,
-    others: () => PeerId[],
+    book: MemberBook,
   ): Promise<PeerClock> {
-    const { ntp = [], log } = this.settings
-    return startClock({
-      environment,
-      servers: ntp,
-      membership,
-      others,
-      log,
-      onNotice: notice =>
-        this.#emit(
-          notice.type === 'status'
-            ? { type: 'clock', from: notice.from, to: notice.to }
-            : { type: 'clock disturbed', what: notice.what },
-        ),
-    })
+    const { ntp: servers = [], log } = this.settings
+    const onNotice = (notice: ClockNotice): void =>
+      this.#emit(
+        notice.type === 'status'
+          ? { type: 'clock', from: notice.from, to: notice.to }
+          : { type: 'clock disturbed', what: notice.what },
+      )
+    return startClock({ environment, servers, membership, book, log, onNotice })
   }
 
   #describe(host: NetworkHost, book: MemberBook): Parameters<MembershipService['describe']>[0] {
@@ -313,36 +316,35 @@ export class Peer implements HoldfastNode {
   }
 
   /** What one part learns, the others are told. */
-  #connect({
-    host,
-    admitted,
-    membership,
-    clock,
-    others,
-  }: Pick<Running, 'host' | 'admitted' | 'membership' | 'clock'> & {
-    readonly others: () => PeerId[]
-  }): void {
+  #connect(
+    { host, admitted, membership }: Pick<Running, 'host' | 'admitted' | 'membership'>,
+    reach: MemberReach,
+  ): void {
     const { book } = admitted
+    const others = (): PeerId[] =>
+      book
+        .records()
+        .map(({ peer }) => peer)
+        .filter(peer => peer !== host.self && book.statusOf(peer).state === 'member')
     host.onAddresses(() => membership.describe(this.#describe(host, book)))
     host.onPeer(({ peer, state }) => {
       // One that was admitted after the others had told of it.
       if (state === 'up' && membership.peer(peer) === undefined) membership.join([peer])
     })
+    for (const { peer, addresses, isSelf } of membership.roster())
+      if (!isSelf) reach.learn(peer, addresses)
     membership.onChange(change => {
-      this.#peerChanged(change, host, membership)
-      clock.refresh()
+      if (change.kind === 'ALIVE')
+        reach.learn(change.peer, membership.peer(change.peer)?.addresses ?? [])
+      this.#peerChanged(change, host)
     })
-    book.onChange(record => {
-      this.#recordChanged(record, membership)
-      clock.refresh()
-    })
+    book.onChange(record => this.#recordChanged(record, membership))
     if (others().length > 0) membership.join(others())
   }
 
-  #peerChanged(change: MembershipChange, host: NetworkHost, membership: MembershipService): void {
+  #peerChanged(change: MembershipChange, host: NetworkHost): void {
     const { peer, kind, why } = change
     const state = kind.toLowerCase() as Lowercase<typeof kind>
-    if (kind === 'ALIVE') host.learn(peer, membership.peer(peer)?.addresses ?? [])
     // A frozen peer keeps its connections: only a new one tells whether it is back.
     if (kind === 'DEAD') void host.disconnect(peer)
     this.settings.log.info('peer', { peer, state, why })
@@ -370,11 +372,8 @@ export class Peer implements HoldfastNode {
     this.#abort.abort(new HoldfastError('Cannot start: stopped', { code: 'CLOSED', what: 'peer' }))
     // What is still coming up must be there before it can be taken down.
     await this.#starting?.catch(() => undefined)
-    await withDeadline(systemTimers, { ms: STOP_MS, what: 'the peer to stop', signal }, within =>
-      this.#stack.stop(within),
-    ).catch((error: unknown) =>
-      this.settings.log.warn('not stopped in order', { reason: String(error) }),
-    )
+    const signals = signal === undefined ? [] : [signal]
+    await this.#stack.stop(AbortSignal.any([AbortSignal.timeout(STOP_MS), ...signals]))
     this.#running = undefined
     this.#starting = undefined
     this.#enter('stopped')
@@ -404,17 +403,12 @@ export class Peer implements HoldfastNode {
   }
 }
 
-/** Everybody else who may be there. */
-const membersBeside = (self: PeerId, book: MemberBook) => (): PeerId[] =>
-  book
-    .records()
-    .map(({ peer }) => peer)
-    .filter(peer => peer !== self && book.statusOf(peer).state === 'member')
-
 /** To nobody it would only take time. */
-function sayFarewell(membership: MembershipService): Promise<void> {
+async function sayFarewell(membership: MembershipService, signal: AbortSignal): Promise<void> {
   const isAlone = membership.roster().every(({ isSelf, state }) => isSelf || state !== 'alive')
-  return isAlone ? membership.stop() : membership.leave()
+  if (isAlone || signal.aborted) return membership.stop()
+  signal.addEventListener('abort', () => void membership.stop(), { once: true })
+  return membership.leave()
 }
 
 const secrets = (size: number): Uint8Array => new Uint8Array(randomBytes(size))

@@ -1,5 +1,6 @@
 import type { Environment, PeerId, Timer } from '../../base/environment.ts'
 import { noVitals } from '../../membership/vitals.ts'
+import type { MemberBook } from '../admission/member-book.ts'
 import type { Log } from '../log.ts'
 import type { MembershipService } from '../membership/membership-service.ts'
 import { asleepMs } from '../system.ts'
@@ -11,8 +12,8 @@ export interface StartClockOptions {
   /** NTP servers, as `host` or `host:port`. */
   readonly servers: readonly string[]
   readonly membership: MembershipService
-  /** The other members of the network, whether they are there or not. */
-  readonly others: () => readonly PeerId[]
+  /** Who may be there. */
+  readonly book: MemberBook
   readonly log: Log
   readonly onNotice: (notice: ClockNotice) => void
 }
@@ -20,8 +21,6 @@ export interface StartClockOptions {
 /** A peer's clock among its other parts. */
 export interface PeerClock {
   readonly service: ClockService
-  /** The others have changed. */
-  refresh(): void
   stop(): void
 }
 
@@ -33,10 +32,15 @@ const TELL_EVERY_MS = 1_000
  * offset, bound and status go round with the probes of the membership protocol.
  */
 export async function startClock(options: StartClockOptions): Promise<PeerClock> {
-  const { environment, servers, membership, others, log, onNotice } = options
+  const { environment, servers, membership, book, log, onNotice } = options
   const ntp = new UdpNtpPort(servers, environment.clock)
   const present = (): PeerId[] =>
-    others().filter(peer => !isGone(membership.peer(peer)?.state ?? 'unknown'))
+    book
+      .records()
+      .map(({ peer }) => peer)
+      .filter(peer => peer !== environment.network.self)
+      .filter(peer => book.statusOf(peer).state === 'member')
+      .filter(peer => !isGone(membership.peer(peer)?.state ?? 'unknown'))
   const service = await ClockService.start({ environment, ntp, asleepMs }, { servers }, present())
   let timer: Timer | undefined
   const tell = (): void => {
@@ -47,6 +51,9 @@ export async function startClock(options: StartClockOptions): Promise<PeerClock>
     timer = environment.timers.after(TELL_EVERY_MS, tell)
   }
   tell()
+  const refresh = (): void => service.setMembers(present())
+  const unwatch = membership.onChange(refresh)
+  book.onChange(refresh)
   service.onNotice(notice => {
     logNotice(log, notice)
     tell()
@@ -54,8 +61,8 @@ export async function startClock(options: StartClockOptions): Promise<PeerClock>
   })
   return {
     service,
-    refresh: () => service.setMembers(present()),
     stop: () => {
+      unwatch()
       timer?.cancel()
       service.close()
     },
