@@ -1,13 +1,26 @@
-export { HoldfastError, type Failure } from './base/errors.ts'
 export {
+  createKeyFile,
   decodeFile,
   type DecodeFileOptions,
   type DecodeReport,
-} from './node/archive/decode-file.ts'
-export {
   encodeFile,
   type EncodeFileOptions,
   type EncodeReport,
-} from './node/archive/encode-file.ts'
-export { createKeyFile, readKeyFile } from './node/archive/key-file.ts'
-export type { FileProblem } from './node/archive/survey.ts'
+  type FileProblem,
+  readKeyFile,
+} from './archive.ts'
+export { type Failure, HoldfastError, type JoinRefusal } from './base/errors.ts'
+export type { InviteOptions } from './node/admission/admission.ts'
+export type { Role } from './node/admission/member-record.ts'
+export type { ClockReport, SourceReport } from './node/clock/clock-report.ts'
+export { createNode, type HoldfastNode } from './node/create-node.ts'
+export {
+  createLog,
+  type Log,
+  type LogFields,
+  type LogLevel,
+  logLevels,
+  type LogLine,
+} from './node/log.ts'
+export type { NodeOptions, ProfileName } from './node/node-options.ts'
+export type { NodeEvent, NodeState, NodeStatus, PeerClockView, PeerView } from './node/views.ts'

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { uptime } from 'node:os'
 
 import type { Clock, Random, Timers } from '../base/environment.ts'
 import { Prng } from '../base/prng.ts'
@@ -8,6 +9,12 @@ export const systemClock: Clock = {
   monotonicMs: () => performance.now(),
   wallMs: () => Date.now(),
 }
+
+/**
+ * How long this machine has slept, give or take a constant: the uptime counts sleep, the monotonic
+ * clock does not.
+ */
+export const asleepMs = (): number => uptime() * 1000 - performance.now()
 
 /** Node's timers. A pending one keeps the process alive. */
 export const systemTimers: Timers = {

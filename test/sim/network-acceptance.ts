@@ -6,10 +6,10 @@ import {
   DATAGRAM_BYTES_MAX,
   type Network,
   REQUEST_BYTES_MAX,
-  STREAM_WINDOW_BYTES,
+  STREAM_WINDOW_BYTES_MAX,
   type Timers,
 } from '../../src/base/environment.ts'
-import { HoldfastError } from '../../src/base/errors.ts'
+import { codeOf, HoldfastError } from '../../src/base/errors.ts'
 import { sleep } from '../../src/base/waiting.ts'
 import { rejectsWith } from '../support/expect.ts'
 
@@ -26,6 +26,10 @@ export interface Pair {
 export type WithPair = (body: (pair: Pair) => Promise<void>) => Promise<void>
 
 const echo = (_from: string, body: Uint8Array): Promise<Uint8Array> => Promise.resolve(body)
+/** Lets time pass until it holds, or long enough for any network. */
+async function until(timers: Timers, holds: () => boolean): Promise<void> {
+  for (let turn = 0; turn < 300 && !holds(); turn++) await sleep(timers, 100)
+}
 const never = (): Promise<never> => new Promise(() => undefined)
 
 /** What every `Network` does, real or simulated. */
@@ -50,6 +54,7 @@ export function acceptNetwork(world: string, withPair: WithPair): void {
       a.sendDatagram(b.self, 'x', fromUtf8(text))
       a.sendDatagram(b.self, 'y', fromUtf8(text))
     }
+    await until(timers, () => seen.length >= 2)
     await sleep(timers, 1_000)
     assert.deepEqual(seen.toSorted(), ['x3', 'y3'])
   })
@@ -108,7 +113,7 @@ export function acceptNetwork(world: string, withPair: WithPair): void {
     })
     const request = { body: new Uint8Array(), deadlineMs: 300 }
     await rejectsWith('TIMEOUT', a.request(b.self, 'slow', request))
-    await sleep(timers, 1_000)
+    await until(timers, () => wasAborted)
     assert.ok(wasAborted)
   })
 
@@ -136,6 +141,32 @@ export function acceptNetwork(world: string, withPair: WithPair): void {
     await rejectsWith('TOO_LARGE', a.request(b.self, 'shout', small))
   })
 
+  accept('a protocol has bounds of its own, and the excess is refused', async pair => {
+    const { a, b, timers } = pair
+    const held: (() => void)[] = []
+    const hold = (_from: string, body: Uint8Array): Promise<Uint8Array> =>
+      new Promise(resolve => held.push(() => resolve(body)))
+    b.onRequest('hold', hold, { concurrentMax: 3, bodyBytesMax: 10 })
+    b.onRequest('echo', echo)
+    const request = { body: new Uint8Array(10), deadlineMs: 30_000 }
+    const answers = Array.from({ length: 8 }, () =>
+      a.request(b.self, 'hold', request).then(
+        () => 'answered',
+        error => String(codeOf(error)),
+      ),
+    )
+    await until(timers, () => held.length === 3)
+    const large = { body: new Uint8Array(11), deadlineMs: 30_000 }
+    await rejectsWith('TOO_LARGE', a.request(b.self, 'hold', large))
+    assert.equal((await a.request(b.self, 'echo', request)).length, 10)
+    for (const letGo of held) letGo()
+    const outcomes = await Promise.all(answers)
+    assert.deepEqual(outcomes.toSorted(), [
+      ...Array.from({ length: 5 }, () => 'BUSY'),
+      ...Array.from({ length: 3 }, () => 'answered'),
+    ])
+  })
+
   accept('a peer that dies takes its unanswered requests with it', async pair => {
     const { a, b, timers } = pair
     b.onRequest('slow', never)
@@ -157,7 +188,7 @@ export function acceptNetwork(world: string, withPair: WithPair): void {
     assert.deepEqual(a.connected(), [b.self])
     assert.deepEqual(b.connected(), [a.self])
     pair.killB()
-    await sleep(timers, 1_000)
+    await until(timers, () => a.connected().length === 0)
     assert.deepEqual(changes, [`${b.self} up`, `${b.self} down`])
     assert.deepEqual(a.connected(), [])
   })
@@ -202,7 +233,7 @@ export function acceptNetwork(world: string, withPair: WithPair): void {
       }
     })().catch(() => undefined)
     await sleep(timers, 5_000)
-    assert.ok(writtenBytes > 0 && writtenBytes <= STREAM_WINDOW_BYTES, `${writtenBytes} bytes`)
+    assert.ok(writtenBytes > 0 && writtenBytes <= STREAM_WINDOW_BYTES_MAX, `${writtenBytes} bytes`)
     stream.abort(new Error('done'))
   })
 

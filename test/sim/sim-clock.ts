@@ -1,7 +1,7 @@
 import type { Clock } from '../../src/base/environment.ts'
 
 /** 2026-01-01, as good a day as any. */
-const EPOCH_MS = 1_767_225_600_000
+export const EPOCH_MS = 1_767_225_600_000
 
 export interface SimClockOptions {
   /** How far the wall clock is off at the start. @default 0 */
@@ -21,6 +21,7 @@ export class SimClock {
   /** Where the present rate began. */
   #trueMs = 0
   #localMs = 0
+  #asleepMs = 0
 
   constructor(now: () => number, { skewMs = 0, driftPpm = 0 }: SimClockOptions) {
     this.#now = now
@@ -45,6 +46,19 @@ export class SimClock {
   /** Somebody sets the wall clock. */
   jump(byMs: number): void {
     this.#wallOffsetMs += byMs
+  }
+
+  /** How long the machine has slept in all, as its system counts. */
+  get asleepMs(): number {
+    return this.#asleepMs
+  }
+
+  /** The machine has slept these true milliseconds: only the wall clock went on meanwhile. */
+  sleep(ms: number): void {
+    const localMs = ms * this.#rate
+    this.#localMs -= localMs
+    this.#wallOffsetMs += localMs
+    this.#asleepMs += localMs
   }
 
   /** The crystal changes its mind. */

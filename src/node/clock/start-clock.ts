@@ -1,0 +1,77 @@
+import type { Environment, PeerId, Timer } from '../../base/environment.ts'
+import { noVitals } from '../../membership/vitals.ts'
+import type { MemberBook } from '../admission/member-book.ts'
+import type { Log } from '../log.ts'
+import type { MembershipService } from '../membership/membership-service.ts'
+import { asleepMs } from '../system.ts'
+import { type ClockNotice, ClockService } from './clock-service.ts'
+import { UdpNtpPort } from './udp-ntp-port.ts'
+
+export interface StartClockOptions {
+  readonly environment: Environment
+  /** NTP servers, as `host` or `host:port`. */
+  readonly servers: readonly string[]
+  readonly membership: MembershipService
+  /** Who may be there. */
+  readonly book: MemberBook
+  readonly log: Log
+  readonly onNotice: (notice: ClockNotice) => void
+}
+
+/** A peer's clock among its other parts. */
+export interface PeerClock {
+  readonly service: ClockService
+  stop(): void
+}
+
+/** How often the others are told how this clock is doing. */
+const TELL_EVERY_MS = 1_000
+
+/**
+ * Starts the clock of a running peer: it asks the members that are not known to be gone, and its
+ * offset, bound and status go round with the probes of the membership protocol.
+ */
+export async function startClock(options: StartClockOptions): Promise<PeerClock> {
+  const { environment, servers, membership, book, log, onNotice } = options
+  const ntp = new UdpNtpPort(servers, environment.clock)
+  const present = (): PeerId[] =>
+    book
+      .records()
+      .map(({ peer }) => peer)
+      .filter(peer => peer !== environment.network.self)
+      .filter(peer => book.statusOf(peer).state === 'member')
+      .filter(peer => !isGone(membership.peer(peer)?.state ?? 'unknown'))
+  const service = await ClockService.start({ environment, ntp, asleepMs }, { servers }, present())
+  let timer: Timer | undefined
+  const tell = (): void => {
+    timer?.cancel()
+    const { status, offsetMs, boundMs } = service.report()
+    const clock = { status, offsetUs: offsetMs * 1_000, boundUs: (boundMs ?? 0) * 1_000 }
+    membership.setVitals({ ...noVitals, clock })
+    timer = environment.timers.after(TELL_EVERY_MS, tell)
+  }
+  tell()
+  const refresh = (): void => service.setMembers(present())
+  const unwatch = membership.onChange(refresh)
+  book.onChange(refresh)
+  service.onNotice(notice => {
+    logNotice(log, notice)
+    tell()
+    onNotice(notice)
+  })
+  return {
+    service,
+    stop: () => {
+      unwatch()
+      timer?.cancel()
+      service.close()
+    },
+  }
+}
+
+const isGone = (state: string): boolean => state === 'dead' || state === 'left'
+
+function logNotice(log: Log, notice: ClockNotice): void {
+  if (notice.type === 'status') log.info('clock', { from: notice.from, to: notice.to })
+  else log.warn('clock disturbed', { what: notice.what })
+}
