@@ -51,13 +51,14 @@ export const subjectOf = (rumor: Rumor): PeerId =>
  * that learns of its own death answers with its refutation.
  */
 export type SyncMessage =
-  | { readonly type: 'digest'; readonly own: PeerRecord; readonly hashes: Float64Array }
+  | { readonly type: 'digest'; readonly own: PeerRecord; readonly hashes: Uint32Array }
   | { readonly type: 'same'; readonly own: PeerRecord }
   | {
       readonly type: 'differ'
       readonly own: PeerRecord
-      /** Which buckets `entries` covers in full. */
+      /** Which buckets differ, of how many. */
       readonly buckets: readonly number[]
+      readonly bucketCount: number
       readonly entries: readonly SyncEntry[]
     }
   | { readonly type: 'entries'; readonly own: PeerRecord; readonly entries: readonly SyncEntry[] }

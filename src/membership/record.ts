@@ -59,10 +59,10 @@ export const ZONE_BYTES_MAX = 64
 export const VERSION_BYTES_MAX = 32
 export const META_BYTES_MAX = 512
 export const SIGNATURE_BYTES = 64
-/** So that any record fits into one message, and several usual ones. */
-export const RECORD_BODY_BYTES_MAX = 1_000
+/** So that any record and an accusation of its peer fit into one message. */
+export const RECORD_BODY_BYTES_MAX = 720
 /** Counts boots and refutations; 2^48 of them are never reached honestly. */
-export const INCARNATION_MAX = 2 ** 48
+export const INCARNATION_MAX: number = 2 ** 48
 
 const FLAG_LEFT = 1
 const DOMAIN = 'holdfast membership record 1'
@@ -79,6 +79,14 @@ export function signRecord(
   const body = encodeBody(content)
   const signature = seal.sign(recordPayload(network, body))
   return decodeRecord(body, signature)
+}
+
+/**
+ * Whether a peer may describe itself so.
+ * @throws {HoldfastError} `TOO_LARGE` if not
+ */
+export function checkDescription(peer: PeerId, description: Description): void {
+  encodeBody({ ...description, peer, incarnation: 0, isLeft: false })
 }
 
 /** Whether the record's subject signed it for this network. */

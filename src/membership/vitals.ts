@@ -42,7 +42,7 @@ export type ClockStatusName = (typeof clockStatuses)[number]
 
 /** Numbers beyond these are nonsense; the message that holds them is refused. */
 export const LAG_MS_MAX = 86_400_000
-export const CLOCK_US_MAX = 2 ** 50
+export const CLOCK_US_MAX: number = 2 ** 50
 export const HEALTH_MAX = 7
 export const VITALS_BYTES_MAX = 48
 

@@ -29,8 +29,8 @@ export const nodeTurns: TurnSource = {
     let lastMs = performance.now()
     const interval = setInterval(() => {
       const nowMs = performance.now()
-      const stallMs = histogram.count > 0 ? histogram.max / NS_PER_MS : 0
-      const lagMs = Math.max(stallMs, nowMs - lastMs) - LOOK_EVERY_MS
+      const stallMs = histogram.count > 0 ? histogram.max / NS_PER_MS - HISTOGRAM_RESOLUTION_MS : 0
+      const lagMs = Math.max(stallMs, nowMs - lastMs - LOOK_EVERY_MS)
       lastMs = nowMs
       histogram.reset()
       if (lagMs > LAG_TOLD_MS) listener(lagMs)
