@@ -79,7 +79,12 @@ function withSize(
   { kind, subject, incarnation, accuser }: Content,
   signature: Uint8Array,
 ): Accusation {
-  const names = fromUtf8(subject).length + fromUtf8(accuser).length
-  const sizeBytes = names + 2 * 2 + 1 + varintSize(incarnation) + SIGNATURE_BYTES
+  const names = textBytes(subject) + textBytes(accuser)
+  const sizeBytes = 1 + names + varintSize(incarnation) + SIGNATURE_BYTES
   return { kind, subject, incarnation, accuser, signature, sizeBytes }
+}
+
+function textBytes(text: string): number {
+  const { length } = fromUtf8(text)
+  return varintSize(length) + length
 }

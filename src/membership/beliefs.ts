@@ -52,11 +52,16 @@ export class Beliefs {
     }
   }
 
-  /** Records first, for an accusation needs the records of both. */
+  /**
+   * Records first, for an accusation needs the records of both. A newcomer knows nobody who does
+   * not know them already, so it does not pass them on.
+   */
   hearEntries(entries: readonly SyncEntry[], from: PeerId): void {
+    const isNewcomer = this.#context.table.liveCount <= 1
     for (const entry of entries) {
       if (this.#isDistrusted(from)) return
       if (!this.#adoptGone(entry, from)) this.hearRecord(entry.record, from)
+      if (isNewcomer) this.#context.rumors.drop(entry.record.peer)
     }
     for (const { accusation } of entries) {
       if (this.#isDistrusted(from)) return
@@ -126,7 +131,7 @@ export class Beliefs {
     const wasRestarted = isRestart(member.record.incarnation, record.incarnation)
     this.#endSuspicion(member)
     member.accusation = undefined
-    member.record = record
+    this.#context.table.update(member, { record })
     if (record.isLeft) {
       this.#turn(member, 'left', 'said farewell')
       if (before !== 'left') this.#context.change('LEFT', member)
@@ -222,7 +227,7 @@ export class Beliefs {
   #beginSuspicion(member: Member, accusation: Accusation, why: string): void {
     const { options, n, nowMs, table } = this.#context
     member.suspicion = new Suspicion(options.profile, { n, accuser: accusation.accuser, nowMs })
-    table.setState(member, 'suspect')
+    table.update(member, { state: 'suspect' })
     member.sinceMs = nowMs
     member.why = why
     member.accusation = accusation
@@ -260,7 +265,7 @@ export class Beliefs {
   }
 
   #turn(member: Member, state: Member['state'], why: string): void {
-    this.#context.table.setState(member, state)
+    this.#context.table.update(member, { state })
     member.sinceMs = this.#context.nowMs
     member.why = why
   }

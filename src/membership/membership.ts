@@ -133,6 +133,9 @@ export class Membership {
       case 'connected':
         this.#syncer.connected(event.peer)
         return
+      case 'disconnected':
+        this.#prober.hint(event.peer)
+        return
       case 'expel':
         this.#expel(event.peer)
     }

@@ -7,9 +7,8 @@ import {
   differingBuckets,
   entryOf,
   fitting,
-  hashKnowledge,
+  hashOf,
   isNewer,
-  type Known,
 } from './knowledge.ts'
 import { isLive, type Member } from './member.ts'
 import type { SyncEntry, SyncMessage } from './message.ts'
@@ -128,7 +127,7 @@ export class Syncer {
     const differing = differingBuckets(this.#hashes(buckets), theirs)
     if (differing.length === 0) return { type: 'same', own }
     const wanted = new Set(differing)
-    const isWanted = ({ peer }: Member): boolean => wanted.has(bucketOf(peer, buckets))
+    const isWanted = ({ idHash }: Member): boolean => wanted.has(bucketOf(idHash, buckets))
     const entries = fitting(this.#context.options.random.shuffle(this.#entries(isWanted)))
     return { type: 'differ', own, buckets: differing, bucketCount: buckets, entries }
   }
@@ -136,7 +135,7 @@ export class Syncer {
   #whatTheyLack(answer: Extract<SyncMessage, { type: 'differ' }>): SyncEntry[] {
     const theirs = new Map(answer.entries.map(entry => [entry.record.peer, entry]))
     const wanted = new Set(answer.buckets)
-    const mine = this.#entries(({ peer }) => wanted.has(bucketOf(peer, answer.bucketCount)))
+    const mine = this.#entries(({ idHash }) => wanted.has(bucketOf(idHash, answer.bucketCount)))
     return fitting(
       mine.filter(entry => {
         const their = theirs.get(entry.record.peer) ?? ownEntryOf(answer, entry.record.peer)
@@ -157,14 +156,15 @@ export class Syncer {
       })
   }
 
+  /** This peer's own record is part of what it knows. */
   #hashes(buckets: number): Uint32Array {
-    return hashKnowledge(this.#known(), buckets)
-  }
-
-  *#known(): Iterable<Known> {
+    const { hash } = this.#context.table
     const { record } = this.#own
-    yield { peer: record.peer, record, state: record.isLeft ? 'left' : 'alive' }
-    yield* this.#context.table.members
+    const own = [hashOf(record.peer), record, record.isLeft ? 'left' : 'alive'] as const
+    hash.add(...own)
+    const hashes = hash.fold(buckets)
+    hash.remove(...own)
+    return hashes
   }
 }
 
