@@ -173,11 +173,17 @@ export class Membership {
   }
 
   #hear(message: SwimMessage, from: PeerId): void {
+    if (this.#context.table.get(from) === undefined) this.#meet(from)
     if ('vitals' in message) this.#noteVitals(from, message.vitals)
     if ('rumors' in message) this.#beliefs.hearRumors(message.rumors, from)
     this.#prober.hear(message, from)
     // The answer to a ping says it already.
     if (message.type === 'gossip' || message.type === 'ping-req') this.#context.tellDead(from)
+  }
+
+  /** A stranger speaks: the rumour of it was missed. */
+  #meet(stranger: PeerId): void {
+    if (this.#context.options.admits?.(stranger) !== false) this.#syncer.catchUp(stranger)
   }
 
   #noteVitals(from: PeerId, vitals: Vitals): void {

@@ -17,6 +17,8 @@ import { RECONNECT_OFTEN_MS, syncIntervalMs } from './profile.ts'
 
 /** Questions asked and not yet answered. */
 const ASKED_MAX = 4
+/** A newcomer compares again soon, for others may be coming at the same time. */
+const FIRST_SYNC_PERIODS = 5
 /** How many of the peers to join through are remembered. */
 const SEEDS_MAX = 64
 
@@ -41,7 +43,8 @@ export class Syncer {
 
   start(): void {
     const { profile, random } = this.#context.options
-    this.#context.after(random.float() * profile.syncMs, () => this.#syncNow())
+    const firstMs = random.float() * FIRST_SYNC_PERIODS * profile.periodMs
+    this.#context.after(firstMs, () => this.#syncNow())
     this.#context.after(random.float() * profile.reconnectMs, () => this.#reconnect())
   }
 

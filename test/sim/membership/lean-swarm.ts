@@ -88,8 +88,8 @@ export class LeanSwarm {
   #events = 0
   /** Whether what one sends can reach the other now. */
   isCut: ((from: LeanNode, to: LeanNode) => boolean) | undefined
-  /** Loss of its own for what some node receives. */
-  lossTo: ((to: LeanNode) => number) | undefined
+  /** Share of messages lost; change it at any time. */
+  loss: number
   /** Sees every datagram on its way. */
   onSend: ((from: LeanNode, to: LeanNode, message: SwimMessage, bytes: number) => void) | undefined
 
@@ -102,7 +102,8 @@ export class LeanSwarm {
     this.profile = profile
     this.#link = { ...lanLink, ...link }
     this.#onChange = onChange
-    this.#lastArrivalMs = new Float64Array(this.#link.loss > 0 ? size * size : 0)
+    this.loss = this.#link.loss
+    this.#lastArrivalMs = new Float64Array(this.loss > 0 ? size * size : 0)
   }
 
   get nowMs(): number {
@@ -129,8 +130,8 @@ export class LeanSwarm {
       accusation: undefined,
       ageMs: 0,
     }))
+    for (const node of this.nodes) this.#boot(node)
     for (const node of this.nodes) {
-      this.#boot(node)
       const own = records[(node.index + 1) % records.length] as PeerRecord
       const others = entries.filter(entry => entry.record.peer !== node.name)
       const answer: SyncMessage = {
@@ -260,9 +261,7 @@ export class LeanSwarm {
   #lastToken = 0
 
   #post(from: LeanNode, to: LeanNode, message: SwimMessage): void {
-    const { model } = this.#link
-    const loss = this.lossTo?.(to) ?? this.#link.loss
-    if (model === 'datagram' && loss > 0 && this.#chance.chance(loss)) return
+    if (this.#link.model === 'datagram' && this.#chance.chance(this.loss)) return
     const { name } = from
     this.#deliver(from, to, () => this.step(to, { type: 'datagram', from: name, message }))
   }
@@ -288,12 +287,12 @@ export class LeanSwarm {
   }
 
   #arrivalMs(from: LeanNode, to: LeanNode): number {
-    const { latencyMs, jitterMs, loss, model } = this.#link
+    const { latencyMs, jitterMs, model } = this.#link
     const { block } = from
     const departureMs =
       block?.kind === 'messages' ? Math.max(this.#nowMs, block.untilMs) : this.#nowMs
     const arrivalMs = departureMs + latencyMs + this.#chance.exponential(jitterMs)
-    if (model === 'datagram' || loss === 0) return arrivalMs
+    if (model === 'datagram' || this.loss === 0) return arrivalMs
     const pair = from.index * this.nodes.length + to.index
     const last = this.#lastArrivalMs[pair] as number
     this.#lastArrivalMs[pair] = Math.max(last, arrivalMs + this.#retransmissionMs())
@@ -302,7 +301,7 @@ export class LeanSwarm {
 
   #retransmissionMs(): number {
     let delayMs = 0
-    for (let tries = 0; tries < RETRANSMITS_MAX && this.#chance.chance(this.#link.loss); tries++) {
+    for (let tries = 0; tries < RETRANSMITS_MAX && this.#chance.chance(this.loss); tries++) {
       delayMs += RETRANSMIT_MS * 2 ** tries
     }
     return delayMs
