@@ -1,9 +1,15 @@
 import type { PeerId } from '../base/environment.ts'
-import { type Accusation, isGenuineAccusation, signAccusation } from './accusation.ts'
+import { type Accusation, asHearsay, isGenuineAccusation, signAccusation } from './accusation.ts'
 import type { Context } from './context.ts'
 import { MEMBERS_MAX } from './member-table.ts'
 import { isLive, type Member } from './member.ts'
-import { isAccusation, type Rumor, type SyncEntry } from './message.ts'
+import {
+  isAccusation,
+  type Rumor,
+  SWIM_BYTES_MAX,
+  SWIM_HEADER_BYTES,
+  type SyncEntry,
+} from './message.ts'
 import { isRestart, type OwnRecord } from './own-record.ts'
 import { isGenuineRecord, type PeerRecord } from './record.ts'
 import { Suspicion } from './suspicion.ts'
@@ -30,7 +36,7 @@ export interface BeliefsHooks {
  * - Accusations count only against an incarnation whose signed record is held, and only from
  *   accusers that are known. Else one liar could invent both.
  * - Another's verdict "dead" is a mere suspicion unless the subject is a suspect here already, and
- *   has had time to refute.
+ *   has had time to refute; and it is passed on as what it was taken for.
  */
 export class Beliefs {
   readonly #context: Context
@@ -50,6 +56,23 @@ export class Beliefs {
       if (isAccusation(rumor)) this.#hearAccusation(rumor, from, true)
       else this.hearRecord(rumor, from)
     }
+    this.#correct(from, rumors)
+  }
+
+  /** Who accuses an incarnation that has refuted long ago is told of the refutation. */
+  #correct(from: PeerId, rumors: readonly Rumor[]): void {
+    const refutations: PeerRecord[] = []
+    let room = SWIM_BYTES_MAX - SWIM_HEADER_BYTES
+    for (const rumor of rumors) {
+      const record = isAccusation(rumor)
+        ? this.#context.table.get(rumor.subject)?.record
+        : undefined
+      if (record === undefined || !isAccusation(rumor)) continue
+      if (rumor.incarnation >= record.incarnation || record.sizeBytes + 1 > room) continue
+      room -= record.sizeBytes + 1
+      refutations.push(record)
+    }
+    if (refutations.length > 0) this.#context.send(from, { type: 'gossip', rumors: refutations })
   }
 
   /**
@@ -196,7 +219,8 @@ export class Beliefs {
       this.#hooks.isBehind(from)
       return
     }
-    this.#weigh(member, accusation, { from, isVerdict: isGossip && accusation.kind === 'dead' })
+    const isVerdict = isGossip && accusation.kind === 'dead' && !accusation.isHearsay
+    this.#weigh(member, accusation, { from, isVerdict })
   }
 
   #weigh(
@@ -232,7 +256,7 @@ export class Beliefs {
     member.why = why
     member.accusation = accusation
     this.#rearm(member, member.suspicion.deadlineMs)
-    this.#context.rumors.put(accusation)
+    this.#context.rumors.put(asHearsay(accusation))
     this.#context.change('SUSPECT', member)
   }
 
@@ -240,7 +264,7 @@ export class Beliefs {
     const suspicion = member.suspicion as Suspicion
     suspicion.confirm(accusation.accuser)
     this.#rearm(member, suspicion.deadlineMs)
-    this.#context.rumors.put(accusation)
+    this.#context.rumors.put(asHearsay(accusation))
   }
 
   #rearm(member: Member, atMs: number): void {

@@ -5,7 +5,7 @@ import type { Member } from './member.ts'
 import { BUCKETS_MAX, SYNC_BYTES_MAX, type SyncEntry } from './message.ts'
 import type { PeerRecord } from './record.ts'
 
-const PEERS_PER_BUCKET = 4
+const PEERS_PER_BUCKET = 8
 /** A hash is two words. */
 const WORDS = 2
 const ranks: Readonly<Record<PeerState, number>> = { alive: 0, suspect: 1, dead: 2, left: 3 }

@@ -210,7 +210,9 @@ export class Membership {
       state === 'alive' ||
       state === 'suspect' ||
       (state === 'dead' && nowMs - sinceMs < gossipToDeadMs)
-    for (const { peer } of table.pick(gossipFanout, mayHear)) {
+    const listeners = table.pick(gossipFanout, mayHear)
+    if (listeners.length === 0 && table.liveCount === 0) this.#context.rumors.clear()
+    for (const { peer } of listeners) {
       const rumors = this.#context.gossip()
       if (rumors.length > 0) this.#context.send(peer, { type: 'gossip', rumors })
     }

@@ -1,7 +1,8 @@
 import type { Environment, Random } from '../../../src/base/environment.ts'
 import type { MembershipChange } from '../../../src/membership/core-types.ts'
 import { profiles } from '../../../src/membership/profile.ts'
-import type { Description } from '../../../src/membership/record.ts'
+import { type Description, signRecord } from '../../../src/membership/record.ts'
+import { encodeSwim } from '../../../src/membership/swim-wire.ts'
 import { startMembership } from '../../../src/node/membership/membership-driver.ts'
 import type { MembershipService } from '../../../src/node/membership/membership-service.ts'
 import { demand } from '../scenario.ts'
@@ -176,6 +177,13 @@ class DriversRun {
     if (kind === 'LEFT') demand(this.#farewells.has(peer), `${what}, but it never left`)
   }
 
+  /** A record that is its own, though it was not admitted, or another's, which it cannot sign. */
+  #forgery(random: Random): Uint8Array {
+    const peer = random.chance(0.5) ? LIAR : random.pick(this.#names)
+    const content = { ...description, peer, incarnation: 1 + random.below(1_000), isLeft: false }
+    return encodeSwim({ type: 'gossip', rumors: [signRecord(sealOf(LIAR), 'world', content)] })
+  }
+
   /** Speaks the protocols, but only nonsense. */
   async #lie({ network, random, timers }: Environment): Promise<void> {
     for (;;) {
@@ -184,6 +192,10 @@ class DriversRun {
       })
       this.#counts.nonsense++
       const to = random.pick(this.#names)
+      if (random.chance(0.3)) {
+        network.sendDatagram(to, 'membership/gossip', this.#forgery(random))
+        continue
+      }
       const bytes = random.bytes(random.below(1_300))
       if (bytes.length > 0) bytes[0] = random.below(8)
       if (random.chance(0.8)) {

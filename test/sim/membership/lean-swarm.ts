@@ -151,6 +151,15 @@ export class LeanSwarm {
     this.step(node, { type: 'join', peers: seeds.map(({ name }) => name) })
   }
 
+  /** The process is killed: its kernel ends its connections, which everybody notices. */
+  kill(node: LeanNode): void {
+    this.crash(node)
+    for (const other of this.running) {
+      this.#deliver(node, other, () => this.step(other, { type: 'disconnected', peer: node.name }))
+    }
+  }
+
+  /** The machine is gone, without a word. */
   crash(node: LeanNode): void {
     node.core = undefined
     node.run++
