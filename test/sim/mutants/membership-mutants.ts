@@ -95,12 +95,6 @@ const changes: readonly Omit<Mutant, 'scenario'>[] = [
     replace: ``,
   },
   {
-    name: 'never probe newcomers',
-    file: 'membership/prober.ts',
-    find: `      this.#pass = this.#context.options.random.shuffle(this.#context.table.members.filter(isLive))`,
-    replace: `      this.#pass = this.#pass.length > 2 ? this.#pass : this.#context.table.members.filter(isLive)`,
-  },
-  {
     name: 'remember the dead for ever',
     file: 'membership/membership.ts',
     find: `      for (const member of table.members.filter(isForgotten)) this.#beliefs.forget(member)`,
@@ -124,12 +118,6 @@ const changes: readonly Omit<Mutant, 'scenario'>[] = [
     file: 'membership/beliefs.ts',
     find: `    return accuser === options.self || table.get(accuser) !== undefined`,
     replace: `    return accuser === options.self || table.size > 0`,
-  },
-  {
-    name: 'one accuser confirms itself',
-    file: 'membership/suspicion.ts',
-    find: ` && !this.#accusers.includes(accuser)`,
-    replace: ``,
   },
   {
     name: 'ignore what admission says',
