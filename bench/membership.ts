@@ -8,7 +8,7 @@
  *
  *     npm run bench -- membership [--quick]
  */
-import { profiles } from '../src/membership/profile.ts'
+import { type ProfileName, profiles } from '../src/membership/profile.ts'
 import { save } from './harness.ts'
 import { type Detection, measureDetection } from './membership/detection.ts'
 import { playSlowNodes, plainSwim } from './membership/slow-nodes.ts'
@@ -27,13 +27,14 @@ const share = process.argv.includes('--quick') ? 0.1 : 1
 const several = (count: number): number => Math.max(1, Math.round(count * share))
 const verdicts: Verdict[] = []
 
+const ask = (
+  profile: ProfileName,
+  size: number,
+  ending: 'power' | 'killed',
+  deaths: number,
+): Detection => measureDetection(profile, size, { ending, deaths: several(deaths) })
+
 function detections(): Detection[] {
-  const ask = (
-    profile: 'lan' | 'fast' | 'wan',
-    size: number,
-    ending: 'power' | 'killed',
-    deaths: number,
-  ): Detection => measureDetection(profile, size, { ending, deaths: several(deaths) })
   const found = [
     ask('lan', 16, 'power', 100),
     ask('lan', 16, 'killed', 100),

@@ -190,7 +190,7 @@ for (const [what, wrong] of [
   ['an address', { addresses: ['x'.repeat(129)] }],
   ['a zone', { zone: 'z'.repeat(65) }],
   ['a version', { version: 'v'.repeat(33) }],
-  ['meta', { meta: new Uint8Array(513) }],
+  ['meta', { meta: new Uint8Array(META_BYTES_MAX + 1) }],
   ['altogether', { addresses: Array.from({ length: 8 }, () => 'x'.repeat(100)) }],
 ] as const) {
   test(`a description with too much (${what}) is refused`, () =>

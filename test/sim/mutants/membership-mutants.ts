@@ -107,13 +107,6 @@ const changes: readonly Omit<Mutant, 'scenario'>[] = [
     replace: `    this.#become(this.record.incarnation + 1, this.#description, false)`,
   },
   {
-    name: 'judge after a stall without listening first',
-    file: 'membership/membership.ts',
-    find: `    this.#prober.voidProbe()
-    this.#beliefs.postponeVerdicts(options.profile.periodMs)`,
-    replace: `    void options`,
-  },
-  {
     name: 'invented accusers count',
     file: 'membership/beliefs.ts',
     find: `    return accuser === options.self || table.get(accuser) !== undefined`,
