@@ -9,6 +9,7 @@ import { writeAccusation } from '../../src/membership/accusation.ts'
 import type { Rumor, SwimMessage, SyncEntry, SyncMessage } from '../../src/membership/message.ts'
 import {
   checkDescription,
+  META_BYTES_MAX,
   RECORD_BODY_BYTES_MAX,
   writeRecord,
 } from '../../src/membership/record.ts'
