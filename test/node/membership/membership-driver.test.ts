@@ -20,6 +20,8 @@ class Cluster {
   readonly world = new World(1)
   readonly refusals: string[] = []
   readonly failures: unknown[] = []
+  /** Wake-ups so far. */
+  wakes = 0
   readonly #services = new Map<string, MembershipService>()
   readonly #environments = new Map<string, Environment>()
 
@@ -34,7 +36,14 @@ class Cluster {
             description,
             seal: sealOf(name),
             profile: profiles.fast,
-            turns: { afterPoll: callback => callback(), watchLag: () => () => undefined },
+            turns: {
+              // As in a real loop, other events come between the timer and the verdict.
+              afterPoll: callback => {
+                this.wakes++
+                environment.timers.after(5, callback)
+              },
+              watchLag: () => () => undefined,
+            },
             onRefused: ({ from, reason }) => this.refusals.push(`${from}: ${reason}`),
             onFailure: error => this.failures.push(error),
           })
@@ -173,6 +182,21 @@ test('an expelled peer is struck from the roster', () =>
     cluster.service('a').expel('b')
     assert.equal(cluster.service('a').peer('b'), undefined)
   }))
+
+test('wake-ups do not multiply when answers come between timer and verdict', () => {
+  const cluster = new Cluster()
+  // A round trip takes just as long as the timeout, and a little.
+  Object.assign(cluster.world.network.defaults, { latencyMs: 100, jitterMs: 1 })
+  return play(async () => {
+    const before = cluster.wakes
+    await cluster.world.sleep(60_000)
+    const first = cluster.wakes - before
+    await cluster.world.sleep(120_000)
+    const middle = cluster.wakes
+    await cluster.world.sleep(60_000)
+    assert.ok(cluster.wakes - middle < first * 1.2, `${first}, then ${cluster.wakes - middle}`)
+  }, cluster)
+})
 
 test('after a stop nothing is sent and nobody is answered', () =>
   play(async cluster => {
