@@ -38,12 +38,6 @@ const changes: readonly Omit<Mutant, 'scenario'>[] = [
     replace: `const isFatal = isVerdict`,
   },
   {
-    name: 'take hearsay for a verdict',
-    file: 'membership/beliefs.ts',
-    find: `const isVerdict = isGossip && accusation.kind === 'dead' && !accusation.isHearsay`,
-    replace: `const isVerdict = accusation.kind === 'dead'`,
-  },
-  {
     name: 'never try the dead again',
     file: 'membership/syncer.ts',
     find: `    if (dead.length > 0) this.ask(random.pick(dead).peer)
