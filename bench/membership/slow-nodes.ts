@@ -8,6 +8,7 @@ export const plainSwim: Profile = {
   suspicionBeta: 1,
   healthMax: 0,
   tellsSuspects: false,
+  ripeShare: -1,
 }
 
 export interface SlowNodes {

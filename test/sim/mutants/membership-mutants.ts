@@ -34,7 +34,7 @@ const changes: readonly Omit<Mutant, 'scenario'>[] = [
   {
     name: "believe anybody's verdict at once",
     file: 'membership/beliefs.ts',
-    find: `const isFatal = isVerdict && suspicion?.isRipe(this.#context.nowMs) === true`,
+    find: `const isFatal = isVerdict && isRipe`,
     replace: `const isFatal = isVerdict`,
   },
   {
