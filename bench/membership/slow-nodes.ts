@@ -22,8 +22,8 @@ const SIZE = 100
 const SETTLE_MS = 20_000
 const WORKLOAD_MS = 120_000
 const SLOW = [1, 4, 16]
-const BLOCKED_MS = [500, 2_000, 8_000, 32_000]
-const RUNNING_MS = [1, 1_000, 4_000]
+const BLOCKED_MS = [2_000, 8_000, 32_000]
+const RUNNING_MS = [1, 1_000]
 
 /** The workload of the Lifeguard paper: some peers stand still and run in turns, for two minutes. */
 export function playSlowNodes(profile: Profile, kind: Block, isQuick: boolean): SlowNodes {
