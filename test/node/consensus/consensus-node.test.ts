@@ -281,3 +281,20 @@ test('a peer that is invited while it starts keeps the replica it has', async ()
     assert.deepEqual([...answers], [replica])
   })
 })
+
+test('power may fail at any moment of a compaction', async () => {
+  const compaction = { snapshotEntries: 10, keptEntries: 0 }
+  const group = new GroupWorld('a', { compaction, drive: { callMs: 5, syncMs: 5 } })
+  await group.play(async () => {
+    let number = 0
+    for (let round = 0; round < 25; round++) {
+      for (let count = 0; count < 10; count++) await group.propose('a', ++number, 5_000)
+      await group.world.sleep(round * 4)
+      group.crash('a', 'power')
+      await group.start('a')
+      assert.deepEqual(group.node('a').damaged, [], `after ${round * 4} ms`)
+      await group.propose('a', ++number, 5_000)
+      assert.equal(group.machines.get('a')?.numbers.length, number)
+    }
+  })
+})
