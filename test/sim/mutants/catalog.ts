@@ -6,6 +6,7 @@ import { clockMutants } from './clock-mutants.ts'
 import { fragmentMutants } from './fragment-mutants.ts'
 import { membershipMutants } from './membership-mutants.ts'
 import type { Mutant } from './mutant.ts'
+import { raftMutants } from './raft-mutants.ts'
 import { walMutants } from './wal-mutants.ts'
 
 /** The world's own scenario sees through a disk that lies as well. */
@@ -19,4 +20,5 @@ export const mutants: readonly Mutant[] = [
   ...fragmentMutants,
   ...clockMutants,
   ...membershipMutants,
+  ...raftMutants,
 ]
