@@ -5,8 +5,10 @@
  *        ▲  one message, then silence │  many on their way       nothing is sent │
  *        └──────── a miss, or lost ───┴───────────── the transfer ended ─────────┘
  *
- * A probe that is not answered is repeated with the next heartbeat, not sooner: answers that were
- * doubled on their way must not start a storm (bug class 32).
+ * A probe that is not answered is repeated with the next heartbeat, not sooner, and behind a probe
+ * the window opens slowly, by one message with each that arrives. Otherwise a single answer that was
+ * doubled or overtaken on its way could have the whole window sent again, whose answers in turn
+ * would do the same: a storm (bug class 32).
  *
  * Invariants: 0 ≤ match < next; everything up to match is durable there.
  */
@@ -16,6 +18,9 @@ export interface Window {
   readonly messagesMax: number
   readonly bytesMax: number
 }
+
+/** With how many messages a window begins. */
+const FIRST_ALLOWANCE = 2
 
 interface InFlight {
   readonly lastIndex: number
@@ -38,6 +43,8 @@ export class Progress {
   isProbeOut = false
   #inFlight: InFlight[] = []
   #inFlightBytes = 0
+  /** How many messages may be on their way now. */
+  #allowance = FIRST_ALLOWANCE
   readonly #window: Window
 
   constructor(next: number, heardMs: number, window: Window) {
@@ -54,7 +61,8 @@ export class Progress {
   get isPaused(): boolean {
     if (this.state === 'snapshot') return true
     if (this.state === 'probe') return this.isProbeOut
-    const { messagesMax, bytesMax } = this.#window
+    const messagesMax = Math.min(this.#window.messagesMax, this.#allowance)
+    const { bytesMax } = this.#window
     return this.#inFlight.length >= messagesMax || this.#inFlightBytes >= bytesMax
   }
 
@@ -124,6 +132,7 @@ export class Progress {
       this.#inFlightBytes -= sizeBytes
     }
     this.#inFlight.splice(0, count)
+    this.#allowance = Math.min(this.#allowance + count, this.#window.messagesMax)
   }
 
   #become(state: ProgressState): void {
@@ -132,6 +141,7 @@ export class Progress {
     this.snapshotIndex = 0
     this.#inFlight = []
     this.#inFlightBytes = 0
+    this.#allowance = FIRST_ALLOWANCE
     if (state === 'replicate') this.next = this.match + 1
   }
 }

@@ -49,8 +49,16 @@ export type RaftEffect =
       readonly ids: readonly number[]
       readonly leader: ReplicaId | undefined
     }
-  /** The replica needs a snapshot of at least `index`; answered by `snapshotSent`, always. */
-  | { readonly type: 'sendSnapshot'; readonly to: ReplicaId; readonly index: number }
+  /**
+   * The replica needs a snapshot of at least `index`, from the leader of `term`; answered by
+   * `snapshotSent`, always.
+   */
+  | {
+      readonly type: 'sendSnapshot'
+      readonly to: ReplicaId
+      readonly index: number
+      readonly term: number
+    }
   /** Who leads, or what this replica is, has changed. */
   | {
       readonly type: 'role'

@@ -56,7 +56,7 @@ export class RaftLog {
   }
 
   has({ index, term }: LogMark): boolean {
-    return this.termAt(index) === term
+    return term !== undefined && this.termAt(index) === term
   }
 
   /** Entries in [from, to], which must be here. */
@@ -75,12 +75,6 @@ export class RaftLog {
       if (end > first && sizeBytes > limitBytes) break
     }
     return this.#entries.slice(first, end)
-  }
-
-  /** Whether a log that ends like this may lead one that ends here (§5.4.1). */
-  isUpToDate(last: LogMark): boolean {
-    const own = this.last
-    return last.term > own.term || (last.term === own.term && last.index >= own.index)
   }
 
   /**

@@ -48,17 +48,27 @@ export class RaftState {
   #told: { role: RoleName; term: number; leader: ReplicaId | undefined } | undefined
 
   constructor(options: RaftOptions, start: RaftStart, nowMs: number) {
-    const { hard, snapshot, base, entries } = start
+    const { hard, snapshot, base } = start
     this.options = options
     this.nowMs = nowMs
     this.term = hard.term
     this.vote = hard.vote
     this.#written = hard
-    this.log = new RaftLog(base, entries, Math.max(hard.commit, snapshot.index))
     assert(base.index <= snapshot.index, 'no gap between snapshot and log')
+    this.log = this.#logFrom(start)
     this.configuration = snapshot.configuration
     this.configurationIndex = snapshot.index
     this.#deliver(snapshot.index)
+  }
+
+  /** A snapshot that came just before a crash may be all there is: the log had no time to follow. */
+  #logFrom({ hard, snapshot, base, entries }: RaftStart): RaftLog {
+    const fits =
+      snapshot.index === base.index ||
+      entries[snapshot.index - base.index - 1]?.term === snapshot.term
+    if (fits) return new RaftLog(base, entries, Math.max(hard.commit, snapshot.index))
+    this.#base = { index: snapshot.index, term: snapshot.term }
+    return new RaftLog(this.#base, [], snapshot.index)
   }
 
   get self(): ReplicaId {
@@ -83,6 +93,19 @@ export class RaftState {
   get isChanging(): boolean {
     const { commit, last } = this.log
     return this.log.slice(commit + 1, last.index).some(({ kind }) => kind === 'configuration')
+  }
+
+  /**
+   * Whether a log that ends at `last` lacks nothing which this replica may have helped to commit
+   * (§5.4.1). Once it knows that it is no voter any more, that is what it knows to be committed:
+   * the rest of its log is decided without it, and must not keep the others, who may know less than
+   * it does, from electing one of them (bug class 18). But if a later configuration is in its log
+   * it may count again, unknown to it.
+   */
+  mayElect(last: LogMark): boolean {
+    const { log } = this
+    if (this.isVoter || this.isChanging) return isAtLeast(last, log.last)
+    return isAtLeast(last, { index: log.commit, term: log.termAt(log.commit) as number })
   }
 
   /** Lets time pass. */
@@ -187,7 +210,8 @@ export class RaftState {
     const isBallotNew = this.term !== this.#written.term || this.vote !== this.#written.vote
     const isWritten = isBallotNew || base !== undefined || entries.length > 0
     if (!isWritten && trim === undefined && after.length === 0) return []
-    const hard = isWritten ? this.#takeHard() : undefined
+    // A new beginning voids everything that was written, the ballot too.
+    const hard = isWritten ? this.#takeHard(base !== undefined) : undefined
     this.#writes.push(this.awakeMs)
     const { last } = this.log
     const stored = {
@@ -205,11 +229,16 @@ export class RaftState {
   }
 
   /** The commit index rides along with what has to be written anyway. */
-  #takeHard(): HardState | undefined {
+  #takeHard(isForced: boolean): HardState | undefined {
     const hard = { term: this.term, vote: this.vote, commit: this.log.commit }
     const { term, vote, commit } = this.#written
-    if (hard.term === term && hard.vote === vote && hard.commit === commit) return undefined
+    const isSame = hard.term === term && hard.vote === vote && hard.commit === commit
+    if (isSame && !isForced) return undefined
     this.#written = hard
     return hard
   }
 }
+
+/** Whether a log that ends at `a` is as up to date as one that ends at `b`: by term, then length. */
+const isAtLeast = (a: LogMark, b: LogMark): boolean =>
+  a.term > b.term || (a.term === b.term && a.index >= b.index)

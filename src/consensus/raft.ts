@@ -136,7 +136,7 @@ export class Raft {
 
   #answerPreVote({ from, term, last }: PreVote & { from: ReplicaId }): void {
     const state = this.#state
-    const isGranted = term > state.term && !this.#isProtecting && state.log.isUpToDate(last)
+    const isGranted = term > state.term && !this.#isProtecting && state.mayElect(last)
     const answer = {
       type: 'preVoteAnswer',
       isGranted,
@@ -155,7 +155,7 @@ export class Raft {
   #answerVote({ from, last }: Vote & { from: ReplicaId }): void {
     const state = this.#state
     const isFree = state.vote === undefined || state.vote === from
-    const isGranted = isFree && state.leader === undefined && state.log.isUpToDate(last)
+    const isGranted = isFree && state.leader === undefined && state.mayElect(last)
     const answer = { type: 'voteAnswer', term: state.term, isGranted } as const
     if (!isGranted) return state.send(from, answer)
     state.vote = from

@@ -7,7 +7,7 @@
  */
 import { assert } from '../base/assert.ts'
 import { replicasOf } from './configuration.ts'
-import { ENTRY_OVERHEAD_BYTES, entryBytes, type ReplicaId } from './entry.ts'
+import { ENTRY_OVERHEAD_BYTES, type Entry, entryBytes, type ReplicaId } from './entry.ts'
 import type { AppendAnswer } from './message.ts'
 import { Progress } from './progress.ts'
 import { isQuorum, reachedByQuorum } from './quorum.ts'
@@ -74,10 +74,11 @@ export class Replication {
   /** It answers heartbeats, so it can be told what it seems to lack. */
   alive(from: ReplicaId): void {
     const progress = this.progress.get(from)
-    if (progress === undefined || progress.isPaused) return
-    const { last } = this.#state.log
-    // Nothing more may ever come to show that the last append was lost.
-    if (progress.match < last.index) this.#send(from, progress)
+    if (progress === undefined || progress.state === 'snapshot') return
+    if (progress.match >= this.#state.log.last.index) return
+    if (!progress.isPaused) this.#send(from, progress)
+    // What fills the window may all be lost, and nothing more would ever come to show it.
+    else if (progress.state === 'replicate') this.#ask(from, progress)
   }
 
   /** Commits what a majority holds. Returns whether that is news. */
@@ -137,32 +138,43 @@ export class Replication {
 
   /** Sends one append, or has a snapshot sent. Returns whether more may follow. */
   #send(replica: ReplicaId, progress: Progress): boolean {
-    const { log, options, term } = this.#state
-    const index = progress.next - 1
-    const previousTerm = log.termAt(index)
-    if (previousTerm === undefined) {
+    const { log, options } = this.#state
+    if (log.termAt(progress.next - 1) === undefined) {
       this.#sendSnapshot(replica, progress)
       return false
     }
     const { messageBytesMax, messageEntriesMax } = options
     const entries = log.sliceBytes(progress.next, messageBytesMax, messageEntriesMax)
-    const previous = { index, term: previousTerm }
-    this.#state.send(replica, { type: 'append', term, previous, entries, commit: log.commit })
+    this.#sendEntries(replica, progress, entries)
     const sizeBytes = entries.reduce((sum, entry) => sum + entryBytes(entry), ENTRY_OVERHEAD_BYTES)
-    progress.sent(index + entries.length, sizeBytes)
+    progress.sent(progress.next - 1 + entries.length, sizeBytes)
     return progress.state === 'replicate' && entries.length > 0
+  }
+
+  /** Asks with an empty append whether what was sent has come. */
+  #ask(replica: ReplicaId, progress: Progress): void {
+    if (this.#state.log.termAt(progress.next - 1) === undefined) progress.lost()
+    else this.#sendEntries(replica, progress, [])
+  }
+
+  #sendEntries(replica: ReplicaId, { next }: Progress, entries: readonly Entry[]): void {
+    const { log, term } = this.#state
+    const previousTerm = log.termAt(next - 1)
+    assert(previousTerm !== undefined, 'what is sent follows something that is known')
+    const previous = { index: next - 1, term: previousTerm }
+    this.#state.send(replica, { type: 'append', term, previous, entries, commit: log.commit })
   }
 
   /** Nothing is transferred to somebody who does not answer. */
   #sendSnapshot(to: ReplicaId, progress: Progress): void {
-    const { log, outbox, awakeMs, options } = this.#state
+    const { log, outbox, awakeMs, options, term } = this.#state
     if (awakeMs - progress.heardMs >= options.electionMaxMs) {
       progress.isProbeOut = true
       return
     }
     const { index } = log.base
     progress.awaitSnapshot(index)
-    outbox.emit({ type: 'sendSnapshot', to, index })
+    outbox.emit({ type: 'sendSnapshot', to, index, term })
   }
 
   /** The last thing a replica hears that is no longer one: that it has left. */
