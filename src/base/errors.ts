@@ -36,6 +36,8 @@ export type Failure =
   | { readonly code: 'INVALID_SCHEME'; readonly k: number; readonly m: number }
   /** Nobody holds this reference any more: its lease or grace is over. Put the fragment again. */
   | { readonly code: 'LEASE_EXPIRED'; readonly id: string; readonly index: number }
+  /** This peer has no replica of the group. State unchanged; ask another peer. */
+  | { readonly code: 'GROUP_UNKNOWN'; readonly group: number }
   /** The object is encrypted and no key was given. State unchanged. */
   | { readonly code: 'KEY_NEEDED' }
   /** The object is encrypted under another key. State unchanged; never retry with this one. */
@@ -44,6 +46,14 @@ export type Failure =
   | { readonly code: 'LOG_DAMAGED'; readonly group: number; readonly index: number }
   /** Bytes from outside are not what they claim to be. State unchanged; never retry. */
   | { readonly code: 'MALFORMED'; readonly what: string; readonly offset: number }
+  /** This replica does not lead its group. State unchanged; ask `leader`, if one is known. */
+  | { readonly code: 'NOT_LEADER'; readonly group: number; readonly leader?: string }
+  /** No leader that a majority follows was found in time. State unchanged; retry later. */
+  | { readonly code: 'NO_QUORUM'; readonly group: number; readonly afterMs: number }
+  /** It may be done, now or later, or never. Ask again in the same session, or look. */
+  | { readonly code: 'OUTCOME_UNKNOWN'; readonly group: number; readonly reason: string }
+  /** The group cannot take this change now, or ever, for the reason given. State unchanged. */
+  | { readonly code: 'CHANGE_REFUSED'; readonly group: number; readonly reason: string }
   /** A bounded queue is full. State unchanged; retry after a while. */
   | { readonly code: 'BUSY'; readonly what: string; readonly limit?: number }
   /** A worker thread died before it answered. State unchanged, its input is lost; retry. */

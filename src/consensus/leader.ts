@@ -203,8 +203,12 @@ export class Leader implements Role {
     const { configurationIndex } = this.#state
     if (!this.replication.commit()) return
     this.#uncommittedBytes -= sizeOf(log.slice(before + 1, log.commit))
-    if (this.#state.configurationIndex !== configurationIndex) this.replication.follow()
-    if (this.#isDismissed) return this.#leave()
+    if (this.#state.configurationIndex !== configurationIndex) {
+      this.replication.follow()
+      if (this.#isDismissed) return this.#leave()
+      // What was one vote short before may be enough for those who decide now.
+      this.#advance()
+    }
     this.#finishChange()
     this.replication.broadcast()
     this.replication.tellCommit()

@@ -345,7 +345,7 @@ class RaftRun {
     this.#runUntil(this.nowMs + 1_000)
     const sent = this.counts.messages - before
     const budget = QUIET_MESSAGES_PER_PEER_SECOND * this.#replicas.length
-    demand(sent <= budget, `a quiet group sends ${sent} messages in a second`)
+    demand(sent <= budget, `a quiet group sends ${sent} messages in a second${this.#picture()}`)
   }
 
   /** Everybody's state, to see why. */

@@ -1,0 +1,90 @@
+import { codeOf } from '../../base/errors.ts'
+import type { PeerId, Random } from '../../base/environment.ts'
+import { encodeConfiguration } from '../../consensus/configuration.ts'
+import type { ReplicaId } from '../../consensus/entry.ts'
+import type { RaftStart } from '../../consensus/raft-state.ts'
+import type { WalRecord } from '../../storage/wal-record.ts'
+import type { Wal } from '../../storage/wal.ts'
+import { decodeEntry, decodeState, encodeEntry, encodeState } from './group-records.ts'
+import { newReplicaId } from './replica-name.ts'
+import type { SnapshotStore } from './snapshot-store.ts'
+
+/** What of a group is on this peer's disk. */
+export interface FoundGroup {
+  readonly replica: ReplicaId
+  readonly start: RaftStart
+  /** The snapshot's state; empty for a state that begins with nothing. */
+  readonly pieces: readonly Uint8Array[]
+}
+
+const nothing = { index: 0, term: 0, configuration: { voters: [], outgoing: [], learners: [] } }
+const READ_BYTES_MAX = 4_194_304
+
+/**
+ * Reads what this peer has of a group. Undefined if something is missing: then this replica can
+ * neither vote nor acknowledge again, for it has forgotten what it promised (bug class 23).
+ */
+export async function findGroup(
+  wal: Wal,
+  snapshots: SnapshotStore,
+  group: number,
+): Promise<FoundGroup | undefined> {
+  const found = wal.group(group)
+  if (found?.state === undefined || found.damage !== undefined) return undefined
+  const snapshot = await snapshots.newest(group)
+  const mark = snapshot?.mark ?? nothing
+  const base = { index: found.baseIndex, term: found.baseTerm }
+  if (mark.index < base.index) return undefined
+  const { replica, hard } = decodeState(found.state)
+  const entries = []
+  try {
+    for (let from = base.index + 1; from <= found.lastIndex; ) {
+      const read = await wal.read(group, from, READ_BYTES_MAX)
+      for (const entry of read) entries.push(decodeEntry(entry))
+      from += read.length
+    }
+  } catch (error) {
+    if (codeOf(error) === 'LOG_DAMAGED') return undefined
+    throw error
+  }
+  // A write that was cut short may hold the ballot and not all of the entries it told of.
+  const commit = Math.min(hard.commit, base.index + entries.length)
+  const start = { hard: { ...hard, commit }, snapshot: mark, base, entries }
+  return { replica, start, pieces: snapshot?.pieces ?? [] }
+}
+
+/** Makes a group that has this peer as its only voter. */
+export async function foundGroup(
+  wal: Wal,
+  group: number,
+  peer: PeerId,
+  random: Random,
+): Promise<void> {
+  const replica = newReplicaId(peer, random)
+  const configuration = { voters: [replica], outgoing: [], learners: [] }
+  const payload = encodeState({ replica, hard: { term: 1, vote: replica, commit: 1 } })
+  // The first entry is what everybody who joins later gets, so the log explains itself.
+  const data = encodeConfiguration(configuration)
+  const entry = encodeEntry({ index: 1, term: 1, kind: 'configuration', data })
+  await wal.append([
+    { type: 'base', group, index: 0, term: 0 },
+    { type: 'state', group, payload },
+    { type: 'entry', group, index: 1, term: 1, payload: entry },
+  ])
+}
+
+/** Makes a replica that knows nothing yet, in the place of whatever was there. */
+export async function beginAnew(
+  wal: Wal,
+  group: number,
+  peer: PeerId,
+  random: Random,
+): Promise<void> {
+  const replica = newReplicaId(peer, random)
+  const hard = { term: 0, vote: undefined, commit: 0 }
+  const records: WalRecord[] = [
+    { type: 'base', group, index: 0, term: 0 },
+    { type: 'state', group, payload: encodeState({ replica, hard }) },
+  ]
+  await wal.append(records)
+}

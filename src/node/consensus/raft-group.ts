@@ -1,0 +1,299 @@
+import { AssertionError } from '../../base/assert.ts'
+import type { Clock, Random } from '../../base/environment.ts'
+import { describe } from '../../consensus/describe.ts'
+import type { Configuration, Membership } from '../../consensus/configuration.ts'
+import type { ReplicaId } from '../../consensus/entry.ts'
+import type { Message } from '../../consensus/message.ts'
+import type { Persist, RaftEffect, RoleName } from '../../consensus/raft-effect.ts'
+import type { Proposal, RaftEvent, SnapshotMark } from '../../consensus/raft-event.ts'
+import { raftDefaults, type RaftOptions } from '../../consensus/raft-options.ts'
+import { Raft } from '../../consensus/raft.ts'
+import type { StateMachine } from '../../consensus/state-machine.ts'
+import type { Wal } from '../../storage/wal.ts'
+import { Applier } from './applier.ts'
+import { recordsOf } from './group-records.ts'
+import type { FoundGroup } from './group-start.ts'
+import type { SnapshotStore } from './snapshot-store.ts'
+import { WaitingRoom } from './waiting-room.ts'
+
+/** When a group makes a snapshot, and what it keeps for those who lag. */
+export interface CompactionOptions {
+  /** @default 8192 */
+  readonly snapshotEntries?: number
+  /** @default 16 MiB */
+  readonly snapshotBytes?: number
+  /** @default 4096 */
+  readonly keptEntries?: number
+}
+
+export interface RaftGroupOptions {
+  readonly group: number
+  readonly raft: Partial<RaftOptions>
+  readonly compaction: CompactionOptions
+  readonly clock: Clock
+  readonly random: Random
+  readonly wal: Wal
+  readonly snapshots: SnapshotStore
+  readonly machine: StateMachine
+  readonly send: (messages: readonly Message[]) => void
+  readonly sendSnapshot: (wish: SnapshotWish) => void
+  readonly afterTurn: (work: () => void) => void
+  /** Role, leader or configuration are not what they were. */
+  readonly changed: () => void
+  /** The group has stopped: it cannot write, or a bug was met. */
+  readonly failed: (error: unknown) => void
+}
+
+/** A snapshot that a replica needs. */
+export interface SnapshotWish {
+  readonly from: ReplicaId
+  readonly to: ReplicaId
+  readonly index: number
+  readonly term: number
+}
+
+/**
+ * Runs one replica: gives the core its events one at a time and carries out what it wants. Writes are
+ * begun in order and never waited for; what depends on one follows when it is durable.
+ */
+export class RaftGroup {
+  readonly group: number
+  readonly replica: ReplicaId
+  readonly #options: RaftGroupOptions
+  readonly #raft: Raft
+  readonly #applier: Applier
+  readonly #waiting: WaitingRoom
+  readonly #events: RaftEvent[] = []
+  #isStepping = false
+  #isStopped = false
+  #role: RoleName = 'follower'
+  #lastWrite: Promise<void> = Promise.resolve()
+  #proposals: Proposal[] = []
+  #reads: number[] = []
+  #isCollecting = false
+  /** Applied since the last snapshot. */
+  #entriesSince = 0
+  #bytesSince = 0
+  #isCompacting = false
+
+  constructor(options: RaftGroupOptions, { replica, start, pieces }: FoundGroup) {
+    const { group, raft, random, clock, machine, snapshots } = options
+    this.group = group
+    this.replica = replica
+    this.#options = options
+    this.#waiting = new WaitingRoom(group)
+    machine.restore(pieces)
+    this.#applier = new Applier({
+      machine,
+      start: start.snapshot,
+      read: mark => snapshots.read(group, mark),
+      applied: (entry, result) => {
+        this.#entriesSince++
+        this.#bytesSince += entry.data.length
+        this.#waiting.applied(entry, result)
+      },
+      jumped: ({ index }) => {
+        this.#entriesSince = 0
+        this.#bytesSince = 0
+        this.#waiting.lose(`a snapshot up to ${index} came`)
+      },
+      rested: () => this.#rested(),
+      failed: error => this.#fail(error),
+    })
+    const settings = { ...raftDefaults, ...raft, self: replica, random }
+    this.#raft = new Raft(settings, start, clock.monotonicMs())
+  }
+
+  /** Carries out what the start asks for. */
+  begin(): void {
+    this.#run(() => this.#raft.begin())
+  }
+
+  get role(): RoleName {
+    return this.#raft.role
+  }
+
+  get term(): number {
+    return this.#raft.term
+  }
+
+  get leader(): ReplicaId | undefined {
+    return this.#raft.leader
+  }
+
+  get configuration(): Configuration {
+    return this.#raft.configuration
+  }
+
+  /** How far the state machine is. */
+  get applied(): SnapshotMark {
+    return this.#applier.mark
+  }
+
+  get commit(): number {
+    return this.#raft.commit
+  }
+
+  /** Commands and reads that wait. */
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
+  /** How far each other replica is, where this one leads. */
+  describe(): string {
+    return `${describe(this.#raft)}\n  applied ${this.applied.index}, ${this.waiting} wait`
+  }
+
+  step(event: RaftEvent): void {
+    if (this.#isStopped) return
+    this.#events.push(event)
+    if (this.#isStepping) return
+    this.#isStepping = true
+    for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
+      const event = next
+      this.#run(() => this.#raft.step(event, this.#options.clock.monotonicMs()))
+    }
+    this.#isStepping = false
+  }
+
+  /** Appends a command here, if this replica leads, and waits for its result. */
+  async propose(data: Uint8Array): Promise<Uint8Array> {
+    const { id, result } = this.#waiting.ask()
+    this.#proposals.push({ id, data })
+    this.#collect()
+    return (await result) ?? new Uint8Array(0)
+  }
+
+  /** Waits until the first step towards another membership is in force. */
+  async change(membership: Membership): Promise<void> {
+    const { id, result } = this.#waiting.ask()
+    this.step({ type: 'change', id, membership })
+    await result
+  }
+
+  /** An index that is safe to read from, if this replica leads. */
+  async readIndex(): Promise<number> {
+    const { id, index } = this.#waiting.read()
+    this.#reads.push(id)
+    this.#collect()
+    return index
+  }
+
+  /** Resolves when the state machine has applied `index`. */
+  async reach(index: number): Promise<void> {
+    if (this.applied.index < index) await this.#waiting.reach(index)
+  }
+
+  query(question: Uint8Array): Uint8Array {
+    return this.#options.machine.query(question)
+  }
+
+  stop(reason: string): void {
+    if (this.#isStopped) return
+    this.#isStopped = true
+    this.#events.length = 0
+    this.#waiting.close(reason)
+  }
+
+  /** Everything that is asked for in one turn goes to the core together. */
+  #collect(): void {
+    if (this.#isStopped) this.#waiting.close('the group has stopped')
+    if (this.#isCollecting) return
+    this.#isCollecting = true
+    this.#options.afterTurn(() => {
+      this.#isCollecting = false
+      const proposals = this.#proposals
+      const reads = this.#reads
+      this.#proposals = []
+      this.#reads = []
+      if (proposals.length > 0) this.step({ type: 'propose', proposals })
+      if (reads.length > 0) this.step({ type: 'read', ids: reads })
+    })
+  }
+
+  #run(step: () => readonly RaftEffect[]): void {
+    try {
+      for (const effect of step()) this.#carryOut(effect)
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #carryOut(effect: RaftEffect): void {
+    switch (effect.type) {
+      case 'send':
+        return this.#options.send(effect.messages)
+      case 'persist':
+        return this.#persist(effect)
+      case 'apply':
+      case 'install':
+        return this.#applier.do(effect)
+      case 'accepted':
+        return this.#waiting.accepted(effect.id, effect)
+      case 'refused':
+        return this.#waiting.refused(effect.id, effect.reason, effect.leader)
+      case 'readReady':
+        return this.#waiting.readReady(effect.ids, effect.index)
+      case 'readRefused':
+        return this.#waiting.readRefused(effect.ids, effect.leader)
+      case 'sendSnapshot':
+        return this.#options.sendSnapshot({ from: this.replica, ...effect })
+      case 'role':
+        return this.#roleChanged(effect.role)
+      case 'configured':
+        return this.#options.changed()
+    }
+  }
+
+  #roleChanged(role: RoleName): void {
+    if (this.#role === 'leader' && role !== 'leader') this.#waiting.lose('the leader lost its place')
+    this.#role = role
+    this.#options.changed()
+  }
+
+  /** Writes go to the log in the order of the steps, and come to an end in that order. */
+  #persist(effect: Persist): void {
+    const appends = recordsOf(this.group, this.replica, effect)
+    let done = this.#lastWrite
+    for (const records of appends) done = this.#options.wal.append(records)
+    this.#lastWrite = done
+    done.then(
+      () => {
+        if (this.#isStopped) return
+        if (effect.after.length > 0) this.#options.send(effect.after)
+        this.step({ type: 'stored', stored: effect.stored })
+      },
+      (error: unknown) => this.#fail(error),
+    )
+  }
+
+  #rested(): void {
+    this.#waiting.reached(this.applied.index)
+    const { snapshotEntries = 8_192, snapshotBytes = 16_777_216 } = this.#options.compaction
+    const isDue = this.#entriesSince >= snapshotEntries || this.#bytesSince >= snapshotBytes
+    if (!isDue || this.#isCompacting || this.#isStopped) return
+    this.#isCompacting = true
+    this.#compact().catch((error: unknown) => this.#fail(error))
+  }
+
+  /** Puts the state into a file, and only then lets go of the entries that made it. */
+  async #compact(): Promise<void> {
+    const { snapshots, machine, compaction } = this.#options
+    const snapshot = this.applied
+    const pieces = machine.snapshot()
+    this.#entriesSince = 0
+    this.#bytesSince = 0
+    await snapshots.write(this.group, snapshot, pieces)
+    this.#isCompacting = false
+    const keepFrom = Math.max(0, snapshot.index - (compaction.keptEntries ?? 4_096))
+    this.step({ type: 'compact', snapshot, keepFrom })
+    await snapshots.removeOlder(this.group)
+  }
+
+  #fail(error: unknown): void {
+    if (this.#isStopped) return
+    this.stop(error instanceof AssertionError ? 'a broken invariant' : 'its log failed')
+    this.#options.failed(error)
+  }
+}
+
