@@ -1,5 +1,5 @@
-import { codeOf } from '../../base/errors.ts'
 import type { PeerId, Random } from '../../base/environment.ts'
+import { codeOf } from '../../base/errors.ts'
 import { encodeConfiguration } from '../../consensus/configuration.ts'
 import type { ReplicaId } from '../../consensus/entry.ts'
 import type { RaftStart } from '../../consensus/raft-state.ts'
@@ -38,7 +38,7 @@ export async function findGroup(
   const { replica, hard } = decodeState(found.state)
   const entries = []
   try {
-    for (let from = base.index + 1; from <= found.lastIndex; ) {
+    for (let from = base.index + 1; from <= found.lastIndex;) {
       const read = await wal.read(group, from, READ_BYTES_MAX)
       for (const entry of read) entries.push(decodeEntry(entry))
       from += read.length
@@ -74,13 +74,7 @@ export async function foundGroup(
 }
 
 /** Makes a replica that knows nothing yet, in the place of whatever was there. */
-export async function beginAnew(
-  wal: Wal,
-  group: number,
-  peer: PeerId,
-  random: Random,
-): Promise<void> {
-  const replica = newReplicaId(peer, random)
+export async function beginAnew(wal: Wal, group: number, replica: ReplicaId): Promise<void> {
   const hard = { term: 0, vote: undefined, commit: 0 }
   const records: WalRecord[] = [
     { type: 'base', group, index: 0, term: 0 },

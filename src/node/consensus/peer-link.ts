@@ -1,7 +1,7 @@
 import type { ByteStream, Network, PeerId, Timers } from '../../base/environment.ts'
 import { sleep } from '../../base/waiting.ts'
-import { encodeMessages, type Envelope } from '../../consensus/message-codec.ts'
 import { entryBytes } from '../../consensus/entry.ts'
+import { encodeMessages, type Envelope } from '../../consensus/message-codec.ts'
 
 /** The ordered way: appends, their answers, and what must not be lost silently. */
 export const LOG_PROTOCOL = 'raft/1'

@@ -1,8 +1,9 @@
 import { AssertionError } from '../../base/assert.ts'
 import type { Clock, Random } from '../../base/environment.ts'
-import { describe } from '../../consensus/describe.ts'
 import type { Configuration, Membership } from '../../consensus/configuration.ts'
+import { describe } from '../../consensus/describe.ts'
 import type { ReplicaId } from '../../consensus/entry.ts'
+import { Leader } from '../../consensus/leader.ts'
 import type { Message } from '../../consensus/message.ts'
 import type { Persist, RaftEffect, RoleName } from '../../consensus/raft-effect.ts'
 import type { Proposal, RaftEvent, SnapshotMark } from '../../consensus/raft-event.ts'
@@ -134,6 +135,18 @@ export class RaftGroup {
     return this.#raft.commit
   }
 
+  /** How far every other member is, where this replica leads; empty elsewhere. */
+  get members(): ReadonlyMap<ReplicaId, { readonly match: number; readonly heardMsAgo: number }> {
+    const { role, state } = this.#raft.inside
+    if (!(role instanceof Leader)) return new Map()
+    return new Map(
+      [...role.replication.progress].map(([replica, { match, heardMs }]) => [
+        replica,
+        { match, heardMsAgo: state.awakeMs - heardMs },
+      ]),
+    )
+  }
+
   /** Commands and reads that wait. */
   get waiting(): number {
     return this.#waiting.size
@@ -182,6 +195,11 @@ export class RaftGroup {
   /** Resolves when the state machine has applied `index`. */
   async reach(index: number): Promise<void> {
     if (this.applied.index < index) await this.#waiting.reach(index)
+  }
+
+  /** A snapshot from the leader of `term` is in its place on the disk. */
+  received(snapshot: SnapshotMark, from: ReplicaId, term: number): void {
+    this.step({ type: 'snapshotReceived', from, term, snapshot })
   }
 
   query(question: Uint8Array): Uint8Array {
@@ -246,18 +264,19 @@ export class RaftGroup {
   }
 
   #roleChanged(role: RoleName): void {
-    if (this.#role === 'leader' && role !== 'leader') this.#waiting.lose('the leader lost its place')
+    if (this.#role === 'leader' && role !== 'leader')
+      this.#waiting.lose('the leader lost its place')
     this.#role = role
     this.#options.changed()
   }
 
   /** Writes go to the log in the order of the steps, and come to an end in that order. */
   #persist(effect: Persist): void {
+    const { wal } = this.#options
     const appends = recordsOf(this.group, this.replica, effect)
-    let done = this.#lastWrite
-    for (const records of appends) done = this.#options.wal.append(records)
-    this.#lastWrite = done
-    done.then(
+    const writes = appends.map(records => wal.append(records))
+    this.#lastWrite = Promise.all([this.#lastWrite, ...writes]).then(() => undefined)
+    this.#lastWrite.then(
       () => {
         if (this.#isStopped) return
         if (effect.after.length > 0) this.#options.send(effect.after)
@@ -296,4 +315,3 @@ export class RaftGroup {
     this.#options.failed(error)
   }
 }
-

@@ -1,12 +1,12 @@
 import type { Network, PeerId, Timers } from '../../base/environment.ts'
 import { codeOf } from '../../base/errors.ts'
-import type { Message } from '../../consensus/message.ts'
 import {
   decodeMessages,
   encodeMessages,
   type Envelope,
   FRAME_BYTES_MAX,
 } from '../../consensus/message-codec.ts'
+import type { Message } from '../../consensus/message.ts'
 import { LOG_PROTOCOL, PeerLink, readFrames } from './peer-link.ts'
 import { peerOf } from './replica-name.ts'
 

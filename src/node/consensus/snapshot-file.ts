@@ -15,7 +15,7 @@ import { BinaryWriter } from '../../base/binary-writer.ts'
 import type { Disk, DiskFile } from '../../base/environment.ts'
 import { codeOf, HoldfastError } from '../../base/errors.ts'
 import { readConfiguration, writeConfiguration } from '../../consensus/configuration.ts'
-import type { LogMark } from "../../consensus/entry.ts"
+import type { LogMark } from '../../consensus/entry.ts'
 import type { SnapshotMark } from '../../consensus/raft-event.ts'
 import { SNAPSHOT_PIECE_BYTES_MAX } from '../../consensus/state-machine.ts'
 
@@ -148,7 +148,10 @@ function decodeHead(head: Uint8Array, path: string): SnapshotMark {
 }
 
 function frame(piece: Uint8Array): Uint8Array {
-  const writer = new BinaryWriter(PIECE_HEADER_BYTES + piece.length, PIECE_HEADER_BYTES + piece.length)
+  const writer = new BinaryWriter(
+    PIECE_HEADER_BYTES + piece.length,
+    PIECE_HEADER_BYTES + piece.length,
+  )
   writer.u32(piece.length)
   writer.u32(crc32(piece))
   writer.fixed(piece)

@@ -55,10 +55,9 @@ export class SnapshotStore {
   }
 
   /** Where the newest snapshot of a group lies. */
-  newestPath(group: number): { path: string; index: number } | undefined {
-    const found = this.#found.get(group)?.at(-1)
-    if (found === undefined) return undefined
-    return { path: snapshotPath(group, found), index: found.index }
+  newestPath(group: number): { path: string; mark: LogMark } | undefined {
+    const mark = this.#found.get(group)?.at(-1)
+    return mark === undefined ? undefined : { path: snapshotPath(group, mark), mark }
   }
 
   /** Writes a snapshot, durably. */
@@ -89,7 +88,12 @@ export class SnapshotStore {
   }
 
   #add(group: number, { index, term }: { index: number; term: number }): void {
-    const found = (this.#found.get(group) ?? []).filter(other => other.index !== index || other.term !== term)
-    this.#found.set(group, [...found, { index, term }].toSorted((a, b) => a.index - b.index))
+    const found = (this.#found.get(group) ?? []).filter(
+      other => other.index !== index || other.term !== term,
+    )
+    this.#found.set(
+      group,
+      [...found, { index, term }].toSorted((a, b) => a.index - b.index),
+    )
   }
 }

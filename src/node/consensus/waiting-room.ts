@@ -139,7 +139,10 @@ function refusal(group: number, reason: Refusal, leader: ReplicaId | undefined):
 function notLeader(group: number, leader: ReplicaId | undefined): HoldfastError {
   const peer = leader === undefined ? {} : { leader: peerOf(leader) }
   const details = { code: 'NOT_LEADER', group, ...peer } as const
-  return new HoldfastError(`Cannot lead group ${group}: ${details.leader ?? 'nobody'} does`, details)
+  return new HoldfastError(
+    `Cannot lead group ${group}: ${details.leader ?? 'nobody'} does`,
+    details,
+  )
 }
 
 export function unknown(group: number, reason: string): HoldfastError {

@@ -1,4 +1,5 @@
 import type { Scenario } from '../scenario.ts'
+import { consensusScenario } from './consensus.ts'
 import { fragmentsScenario } from './fragments.ts'
 import { networkScenario } from './network.ts'
 import { raftScenario } from './raft.ts'
@@ -6,8 +7,7 @@ import { walScenario } from './wal.ts'
 
 /** Every scenario the runner knows, by name. */
 export const scenarios: ReadonlyMap<string, Scenario> = new Map(
-  [walScenario, networkScenario, fragmentsScenario, raftScenario].map(scenario => [
-    scenario.name,
-    scenario,
-  ]),
+  [walScenario, networkScenario, fragmentsScenario, raftScenario, consensusScenario].map(
+    scenario => [scenario.name, scenario],
+  ),
 )

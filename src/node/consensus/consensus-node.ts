@@ -1,0 +1,328 @@
+/**
+ * The replicas of all groups on one peer. They share one log, so that one sync serves many groups;
+ * one way to each other peer, so that what many groups say in one turn travels together; and one
+ * clock that ticks for all.
+ *
+ * A group that cannot write for lack of space, or because the medium refused, is opened again from
+ * what is on the disk, as if the peer had restarted. A group whose log lost something does not run:
+ * it may have promised what it no longer knows. It waits on the disk, for whoever must save what can
+ * be saved, until the group itself invites this peer again; then it begins anew, under a new name.
+ */
+import { AssertionError } from '../../base/assert.ts'
+import { fromUtf8, toUtf8 } from '../../base/bytes.ts'
+import type { Environment, PeerId } from '../../base/environment.ts'
+import { codeOf, HoldfastError } from '../../base/errors.ts'
+import { sleep } from '../../base/waiting.ts'
+import type { Membership } from '../../consensus/configuration.ts'
+import type { ReplicaId } from '../../consensus/entry.ts'
+import { raftDefaults, type RaftOptions } from '../../consensus/raft-options.ts'
+import type { StateMachine } from '../../consensus/state-machine.ts'
+import type { Wal } from '../../storage/wal.ts'
+import { beginAnew, findGroup, foundGroup, type FoundGroup } from './group-start.ts'
+import { type CallOptions, LeaderCalls } from './leader-calls.ts'
+import { type CompactionOptions, RaftGroup, type SnapshotWish } from './raft-group.ts'
+import { RaftTransport } from './raft-transport.ts'
+import { newReplicaId, peerOf } from './replica-name.ts'
+import { SnapshotStore } from './snapshot-store.ts'
+import {
+  groupUnknown,
+  sendSnapshot,
+  SNAPSHOT_PROTOCOL,
+  SnapshotIntake,
+} from './snapshot-transfer.ts'
+
+export interface ConsensusOptions {
+  readonly environment: Environment
+  /** Stays the caller's, who closes it after this. */
+  readonly wal: Wal
+  /** Makes the state of a group, empty. */
+  readonly machine: (group: number) => StateMachine
+  readonly raft?: Partial<RaftOptions>
+  readonly compaction?: CompactionOptions
+  /** Runs something when this turn's events are done. @default as a microtask */
+  readonly afterTurn?: (work: () => void) => void
+  /** Something of a group changed: who leads, its configuration, whether it runs. */
+  readonly changed?: (group: number) => void
+  /** The peer must stop: its disk has failed, or a bug was met. */
+  readonly failed: (error: unknown) => void
+}
+
+const GROUPS_MAX = 1_024
+/** Snapshots on their way to others at once. */
+const SENDING_MAX = 4
+const REOPEN_MS = 500
+const HOST = 'raft/host/1'
+
+export class ConsensusNode {
+  readonly #options: ConsensusOptions
+  readonly #snapshots: SnapshotStore
+  readonly #transport: RaftTransport
+  readonly #calls: LeaderCalls
+  readonly #groups = new Map<number, RaftGroup>()
+  /** Groups whose log lost something. */
+  readonly #damaged = new Set<number>()
+  readonly #opening = new Map<number, Promise<ReplicaId>>()
+  readonly #controller = new AbortController()
+  readonly #tickMs: number
+  #sending = 0
+
+  /** Opens every group that the log knows. @throws {HoldfastError} `DISK_*` */
+  static async open(options: ConsensusOptions): Promise<ConsensusNode> {
+    const node = new ConsensusNode(options, await SnapshotStore.open(options.environment.disk))
+    for (const { group } of options.wal.groups) await node.#open(group)
+    node.#tick()
+    return node
+  }
+
+  private constructor(options: ConsensusOptions, snapshots: SnapshotStore) {
+    const { network, timers, clock } = options.environment
+    this.#options = options
+    this.#snapshots = snapshots
+    this.#tickMs = options.raft?.tickMs ?? raftDefaults.tickMs
+    const { signal } = this.#controller
+    this.#transport = new RaftTransport({
+      network,
+      timers,
+      signal,
+      afterTurn: this.#afterTurn,
+      receive: ({ group, message }) => this.#groups.get(group)?.step({ type: 'message', message }),
+      lost: peer => this.#lost(peer),
+    })
+    const groupOf = (group: number): RaftGroup | undefined => this.#groups.get(group)
+    this.#calls = new LeaderCalls({ network, timers, clock, groupOf })
+    const intake = new SnapshotIntake(snapshots, groupOf)
+    network.onRequest(SNAPSHOT_PROTOCOL, (from, body) => intake.take(from, body))
+    network.onRequest(HOST, async (_from, body) => fromUtf8(await this.host(Number(toUtf8(body)))))
+  }
+
+  /** Groups with a replica that runs here, ascending. */
+  get groups(): readonly RaftGroup[] {
+    return [...this.#groups.values()].toSorted((a, b) => a.group - b.group)
+  }
+
+  /** Groups that lost part of their log here, and wait to be invited again. */
+  get damaged(): readonly number[] {
+    return [...this.#damaged].toSorted((a, b) => a - b)
+  }
+
+  /** Messages sent to other peers since the start. */
+  get messagesSent(): number {
+    return this.#transport.sent
+  }
+
+  group(group: number): RaftGroup | undefined {
+    return this.#groups.get(group)
+  }
+
+  /**
+   * Makes a group with this peer as its only voter.
+   * @throws {HoldfastError} `FILE_EXISTS` if the group, or what is left of it, is here already.
+   */
+  async found(group: number): Promise<void> {
+    const { wal, environment } = this.#options
+    if (wal.group(group) !== undefined) {
+      const path = `group ${group}`
+      throw new HoldfastError(`Cannot found ${path}: it is here`, { code: 'FILE_EXISTS', path })
+    }
+    await foundGroup(wal, group, environment.network.self, environment.random)
+    await this.#open(group)
+  }
+
+  /**
+   * Gets ready to become a member of a group, and returns under which name. A replica that runs
+   * keeps its name; where there was none, or a damaged one, there is a new one that knows nothing.
+   */
+  host(group: number): Promise<ReplicaId> {
+    const running = this.#groups.get(group)
+    if (running !== undefined) return Promise.resolve(running.replica)
+    const opening = this.#opening.get(group) ?? this.#beginAnew(group)
+    this.#opening.set(group, opening)
+    return opening.finally(() => this.#opening.delete(group))
+  }
+
+  /** Asks another peer to get ready. @throws {HoldfastError} `PEER_UNREACHABLE`, `TIMEOUT`, … */
+  async invite(peer: PeerId, group: number, options: CallOptions = {}): Promise<ReplicaId> {
+    const { network } = this.#options.environment
+    const { deadlineMs = 5_000, signal } = options
+    if (peer === network.self) return this.host(group)
+    const body = fromUtf8(String(group))
+    const replica = toUtf8(await network.request(peer, HOST, { body, deadlineMs, signal }))
+    if (peerOf(replica) === peer) return replica
+    throw new HoldfastError(`Cannot invite ${peer}: it answers for another`, {
+      code: 'MALFORMED',
+      what: 'replica',
+      offset: 0,
+    })
+  }
+
+  /** See `LeaderCalls.propose`. */
+  propose(group: number, command: Uint8Array, options: CallOptions = {}): Promise<Uint8Array> {
+    return this.#calls.propose(group, command, options)
+  }
+
+  /**
+   * Answers a question from the state here, which holds everything that was done before the question.
+   * @throws {HoldfastError} `NO_QUORUM`, `GROUP_UNKNOWN`, and what the state machine answers
+   */
+  async query(group: number, question: Uint8Array, options: CallOptions = {}): Promise<Uint8Array> {
+    const index = await this.#calls.readIndex(group, options)
+    const replica = this.#replica(group)
+    await replica.reach(index)
+    return replica.query(question)
+  }
+
+  /** Answers from the state here as it is, however old. @throws {HoldfastError} `GROUP_UNKNOWN` */
+  queryStale(group: number, question: Uint8Array): Uint8Array {
+    return this.#replica(group).query(question)
+  }
+
+  /**
+   * Begins a change of members, where this peer leads; resolves when its first step is in force.
+   * @throws {HoldfastError} `NOT_LEADER`, `CHANGE_REFUSED`; `OUTCOME_UNKNOWN`
+   */
+  change(group: number, membership: Membership): Promise<void> {
+    return this.#replica(group).change(membership)
+  }
+
+  /** Hands leadership over, where this peer leads. */
+  transfer(group: number, to?: ReplicaId): void {
+    this.#replica(group).step(to === undefined ? { type: 'transfer' } : { type: 'transfer', to })
+  }
+
+  /** Stops every group; nobody is left waiting. */
+  close(): void {
+    this.#controller.abort(new HoldfastError('stopped', { code: 'CLOSED', what: 'consensus' }))
+    for (const group of this.#groups.values()) group.stop('this peer stops')
+  }
+
+  #replica(group: number): RaftGroup {
+    const replica = this.#groups.get(group)
+    if (replica === undefined) throw groupUnknown(group)
+    return replica
+  }
+
+  readonly #afterTurn = (work: () => void): void => {
+    const { afterTurn } = this.#options
+    if (afterTurn === undefined) void Promise.resolve().then(work)
+    else afterTurn(work)
+  }
+
+  #tick(): void {
+    if (this.#controller.signal.aborted) return
+    for (const group of this.#groups.values()) group.step({ type: 'tick' })
+    this.#options.environment.timers.after(this.#tickMs, () => this.#tick())
+  }
+
+  async #open(group: number): Promise<void> {
+    const found = await findGroup(this.#options.wal, this.#snapshots, group)
+    if (found === undefined) this.#damaged.add(group)
+    else this.#run(group, found)
+    this.#options.changed?.(group)
+  }
+
+  async #beginAnew(group: number): Promise<ReplicaId> {
+    const { wal, environment, changed } = this.#options
+    if (!Number.isSafeInteger(group) || group < 0) throw groupUnknown(group)
+    if (this.#groups.size >= GROUPS_MAX) throw tooMany()
+    const name = newReplicaId(environment.network.self, environment.random)
+    await this.#snapshots.removeAll(group)
+    await beginAnew(wal, group, name)
+    this.#damaged.delete(group)
+    // Every other damage is of a group that waits, or never was here under a name it still has.
+    if (this.#damaged.size === 0) wal.forgiveDamage()
+    const found = await findGroup(wal, this.#snapshots, group)
+    if (found === undefined) throw groupUnknown(group)
+    this.#run(group, found)
+    changed?.(group)
+    return found.replica
+  }
+
+  #run(group: number, found: FoundGroup): void {
+    const { environment, wal, machine, raft = {}, compaction = {}, changed } = this.#options
+    const { clock, random } = environment
+    const replica = new RaftGroup(
+      {
+        group,
+        raft,
+        compaction,
+        clock,
+        random: random.fork(`group ${group} ${found.replica}`),
+        wal,
+        snapshots: this.#snapshots,
+        machine: machine(group),
+        send: messages => this.#transport.send(group, messages),
+        sendSnapshot: wish => void this.#sendSnapshot(group, wish),
+        afterTurn: this.#afterTurn,
+        changed: () => changed?.(group),
+        failed: error => this.#failed(group, error),
+      },
+      found,
+    )
+    this.#groups.set(group, replica)
+    replica.begin()
+  }
+
+  async #sendSnapshot(group: number, wish: SnapshotWish): Promise<void> {
+    const { to, index } = wish
+    const ended = (isDone: boolean): void =>
+      this.#groups.get(group)?.step({ type: 'snapshotSent', to, index, isDone })
+    if (this.#sending >= SENDING_MAX) {
+      this.#afterTurn(() => ended(false))
+      return
+    }
+    this.#sending++
+    try {
+      const { network } = this.#options.environment
+      const { signal } = this.#controller
+      await sendSnapshot({ network, snapshots: this.#snapshots, signal }, group, wish)
+      ended(true)
+    } catch (error) {
+      if (error instanceof AssertionError) this.#options.failed(error)
+      ended(false)
+    } finally {
+      this.#sending--
+    }
+  }
+
+  /** What was on its way to this peer may be lost, for every group that has a replica there. */
+  #lost(peer: PeerId): void {
+    for (const group of this.#groups.values()) {
+      const { voters, outgoing, learners } = group.configuration
+      for (const replica of [...voters, ...outgoing, ...learners]) {
+        if (peerOf(replica) === peer) group.step({ type: 'unreachable', replica })
+      }
+    }
+  }
+
+  /** Trouble with the disk that may pass is a restart of the group; everything else is the peer's. */
+  #failed(group: number, error: unknown): void {
+    this.#groups.delete(group)
+    this.#options.changed?.(group)
+    const mayPass = ['DISK_FULL', 'DISK_IO', 'BUSY', 'LOG_DAMAGED'].includes(codeOf(error) ?? '')
+    if (mayPass) void this.#reopen(group)
+    else if (!this.#controller.signal.aborted) this.#options.failed(error)
+  }
+
+  async #reopen(group: number): Promise<void> {
+    const { signal } = this.#controller
+    while (!signal.aborted && !this.#groups.has(group)) {
+      try {
+        await sleep(this.#options.environment.timers, REOPEN_MS, signal)
+        await this.#open(group)
+        return
+      } catch (error) {
+        if (signal.aborted) return
+        const mayPass = ['DISK_FULL', 'DISK_IO', 'BUSY'].includes(codeOf(error) ?? '')
+        if (!mayPass) {
+          this.#options.failed(error)
+          return
+        }
+      }
+    }
+  }
+}
+
+function tooMany(): HoldfastError {
+  const details = { code: 'BUSY', what: 'groups', limit: GROUPS_MAX } as const
+  return new HoldfastError(`Cannot take another group: ${GROUPS_MAX} are here`, details)
+}
