@@ -86,6 +86,11 @@ export class Wal {
   readonly #space: WalSpace
   readonly #timers: Timers
   readonly #vouchAfterMs: number
+  /**
+   * How often appends that waited were refused. Whoever appends without waiting compares: if it has
+   * changed while something was on its way, what comes next might build on what is not there.
+   */
+  refusals = 0
   #sequence: number
   #lastGroups: number
   #vouchTimer: Timer | undefined
@@ -267,6 +272,7 @@ export class Wal {
 
   /** What could not be written never was: the groups end where their durable records do. */
   #refused(error: unknown): void {
+    this.refusals++
     this.#diskFailed(error)
     this.#tips.reset(this.#groups)
   }

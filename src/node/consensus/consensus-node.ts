@@ -62,6 +62,8 @@ export class ConsensusNode {
   /** Groups whose log lost something. */
   readonly #damaged = new Set<number>()
   readonly #opening = new Map<number, Promise<ReplicaId>>()
+  /** Groups on the disk that are yet to be opened, again or for the first time: theirs is theirs. */
+  readonly #unopened: Set<number>
   readonly #controller = new AbortController()
   readonly #tickMs: number
   #sending = 0
@@ -78,6 +80,7 @@ export class ConsensusNode {
     const { network, timers, clock } = options.environment
     this.#options = options
     this.#snapshots = snapshots
+    this.#unopened = new Set(options.wal.groups.map(({ group }) => group))
     this.#tickMs = options.raft?.tickMs ?? raftDefaults.tickMs
     const { signal } = this.#controller
     this.#transport = new RaftTransport({
@@ -91,8 +94,11 @@ export class ConsensusNode {
     const groupOf = (group: number): RaftGroup | undefined => this.#groups.get(group)
     this.#calls = new LeaderCalls({ network, timers, clock, groupOf })
     const intake = new SnapshotIntake(snapshots, groupOf)
-    network.onRequest(SNAPSHOT_PROTOCOL, (from, body) => intake.take(from, body))
-    network.onRequest(HOST, async (_from, body) => fromUtf8(await this.host(Number(toUtf8(body)))))
+    network.onRequest(SNAPSHOT_PROTOCOL, (from, body) => this.#onDisk(intake.take(from, body)))
+    network.onRequest(HOST, async (_from, body) => {
+      const replica = await this.#onDisk(this.host(Number(toUtf8(body))))
+      return fromUtf8(replica)
+    })
   }
 
   /** Groups with a replica that runs here, ascending. */
@@ -135,6 +141,7 @@ export class ConsensusNode {
   host(group: number): Promise<ReplicaId> {
     const running = this.#groups.get(group)
     if (running !== undefined) return Promise.resolve(running.replica)
+    if (this.#unopened.has(group)) return Promise.reject(notReady(group))
     const opening = this.#opening.get(group) ?? this.#beginAnew(group)
     this.#opening.set(group, opening)
     return opening.finally(() => this.#opening.delete(group))
@@ -215,6 +222,7 @@ export class ConsensusNode {
 
   async #open(group: number): Promise<void> {
     const found = await findGroup(this.#options.wal, this.#snapshots, group)
+    this.#unopened.delete(group)
     if (found === undefined) this.#damaged.add(group)
     else this.#run(group, found)
     this.#options.changed?.(group)
@@ -277,10 +285,21 @@ export class ConsensusNode {
       await sendSnapshot({ network, snapshots: this.#snapshots, signal }, group, wish)
       ended(true)
     } catch (error) {
-      if (error instanceof AssertionError) this.#options.failed(error)
+      const isFinal = error instanceof AssertionError || codeOf(error) === 'DISK_FAILED'
+      if (isFinal) this.#options.failed(error)
       ended(false)
     } finally {
       this.#sending--
+    }
+  }
+
+  /** A disk that has failed ends the peer, whoever was the first to notice. */
+  async #onDisk<Result>(work: Promise<Result>): Promise<Result> {
+    try {
+      return await work
+    } catch (error) {
+      if (codeOf(error) === 'DISK_FAILED') this.#options.failed(error)
+      throw error
     }
   }
 
@@ -299,13 +318,17 @@ export class ConsensusNode {
     this.#groups.delete(group)
     this.#options.changed?.(group)
     const mayPass = ['DISK_FULL', 'DISK_IO', 'BUSY', 'LOG_DAMAGED'].includes(codeOf(error) ?? '')
-    if (mayPass) void this.#reopen(group)
-    else if (!this.#controller.signal.aborted) this.#options.failed(error)
+    if (mayPass) {
+      this.#unopened.add(group)
+      void this.#reopen(group)
+    } else if (!this.#controller.signal.aborted) {
+      this.#options.failed(error)
+    }
   }
 
   async #reopen(group: number): Promise<void> {
     const { signal } = this.#controller
-    while (!signal.aborted && !this.#groups.has(group)) {
+    for (;;) {
       try {
         await sleep(this.#options.environment.timers, REOPEN_MS, signal)
         await this.#open(group)
@@ -320,6 +343,11 @@ export class ConsensusNode {
       }
     }
   }
+}
+
+function notReady(group: number): HoldfastError {
+  const details = { code: 'BUSY', what: 'group' } as const
+  return new HoldfastError(`Cannot answer for group ${group}: it is not open yet`, details)
 }
 
 function tooMany(): HoldfastError {

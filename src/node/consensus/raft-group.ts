@@ -1,5 +1,6 @@
 import { AssertionError } from '../../base/assert.ts'
 import type { Clock, Random } from '../../base/environment.ts'
+import { HoldfastError } from '../../base/errors.ts'
 import type { Configuration, Membership } from '../../consensus/configuration.ts'
 import { describe } from '../../consensus/describe.ts'
 import type { ReplicaId } from '../../consensus/entry.ts'
@@ -69,6 +70,9 @@ export class RaftGroup {
   #isStopped = false
   #role: RoleName = 'follower'
   #lastWrite: Promise<void> = Promise.resolve()
+  /** Writes on their way, and how often the log had refused some when the last one began. */
+  #writing = 0
+  #refusals = 0
   #proposals: Proposal[] = []
   #reads: number[] = []
   #isCollecting = false
@@ -273,11 +277,15 @@ export class RaftGroup {
   /** Writes go to the log in the order of the steps, and come to an end in that order. */
   #persist(effect: Persist): void {
     const { wal } = this.#options
+    if (this.#writing > 0 && wal.refusals !== this.#refusals) throw refusedBefore()
+    this.#refusals = wal.refusals
+    this.#writing++
     const appends = recordsOf(this.group, this.replica, effect)
     const writes = appends.map(records => wal.append(records))
     this.#lastWrite = Promise.all([this.#lastWrite, ...writes]).then(() => undefined)
     this.#lastWrite.then(
       () => {
+        this.#writing--
         if (this.#isStopped) return
         if (effect.after.length > 0) this.#options.send(effect.after)
         this.step({ type: 'stored', stored: effect.stored })
@@ -314,4 +322,10 @@ export class RaftGroup {
     this.stop(error instanceof AssertionError ? 'a broken invariant' : 'its log failed')
     this.#options.failed(error)
   }
+}
+
+/** Word of it is on its way; nothing may be written that builds on what was refused. */
+function refusedBefore(): HoldfastError {
+  const details = { code: 'DISK_IO', path: 'log', operation: 'append' } as const
+  return new HoldfastError('Cannot append: what came before was refused', details)
 }

@@ -71,11 +71,19 @@ export class SnapshotStore {
     this.#add(group, mark)
   }
 
-  /** Removes all but the newest, once that is what the log builds on. */
+  /**
+   * Removes all but the newest, once that is what the log builds on. What the disk does not let go
+   * of now is tried again with the next one.
+   */
   async removeOlder(group: number): Promise<void> {
-    const found = this.#found.get(group) ?? []
-    for (const { index, term } of found.splice(0, found.length - 1)) {
-      await removeIfThere(this.disk, snapshotPath(group, { index, term }))
+    const older = (this.#found.get(group) ?? []).slice(0, -1)
+    for (const mark of older) {
+      try {
+        await removeIfThere(this.disk, snapshotPath(group, mark))
+        this.#forget(group, mark)
+      } catch (error) {
+        if (codeOf(error) !== 'BUSY' && codeOf(error) !== 'DISK_IO') throw error
+      }
     }
   }
 
@@ -85,6 +93,14 @@ export class SnapshotStore {
       await removeIfThere(this.disk, snapshotPath(group, { index, term }))
     }
     this.#found.delete(group)
+  }
+
+  #forget(group: number, mark: LogMark): void {
+    const found = this.#found.get(group) ?? []
+    this.#found.set(
+      group,
+      found.filter(({ index, term }) => index !== mark.index || term !== mark.term),
+    )
   }
 
   #add(group: number, { index, term }: { index: number; term: number }): void {

@@ -197,9 +197,9 @@ class ConsensusRun {
       replica === group.replica ||
       (group.members.get(replica)?.match ?? 0) + LAG_MAX >= group.commit
     const ready = names.filter(isReady)
-    const waiting = names.filter(replica => !isReady(replica))
+    const joining = names.filter(replica => !voters.includes(replica))
     const hasAll = ready.length === this.#wanted.length
-    const next = hasAll ? { voters: ready, learners: [] } : { voters, learners: waiting }
+    const next = hasAll ? { voters: ready, learners: [] } : { voters, learners: joining }
     if (isSame(next, { voters, learners })) return
     this.#counts.changes++
     await node.change(GROUP, next)
