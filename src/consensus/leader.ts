@@ -178,8 +178,9 @@ export class Leader implements Role {
 
   #beaten(from: ReplicaId, round: number): void {
     const progress = this.replication.progress.get(from)
-    if (progress === undefined) return
-    progress.round = Math.max(progress.round, round)
+    // An answer that comes twice is no news (bug class 32).
+    if (progress === undefined || round <= progress.round) return
+    progress.round = round
     this.replication.alive(from)
     this.#confirm()
   }

@@ -12,7 +12,8 @@ import { Cluster, type Replica } from './cluster.ts'
  *
  *     group a b c [learners d …] [option=number …]
  *     campaign a           time passes for a alone, until it asks to be elected
- *     elect a              and all is delivered until it leads
+ *     elect a              and all is delivered until it leads; prints just that
+ *     usurp a              it stands at once, and nobody protects the leader
  *     time 100 [a b]       time passes, for all or some
  *     settle [a→b …]       delivers messages, and what they cause, until there are none
  *     deliver [a→b …]      delivers what is on the wire now, not what it causes
@@ -29,6 +30,7 @@ import { Cluster, type Replica } from './cluster.ts'
 export class Transcript {
   #cluster: Cluster | undefined
   #lines: string[] = []
+  #isQuiet = false
 
   /** Plays one command and returns what it prints. */
   play(command: string): string {
@@ -62,8 +64,16 @@ export class Transcript {
     const act: Record<string, () => unknown> = {
       campaign: () => cluster.campaign(id),
       elect: () => {
+        this.#isQuiet = true
         cluster.campaign(id)
         cluster.settle()
+        this.#isQuiet = false
+        this.#lines.push(`${id} is ${cluster.raft(id).role} in ${cluster.raft(id).term}`)
+      },
+      usurp: () => {
+        const { term } = cluster.raft(id)
+        const message = { type: 'timeoutNow', term, from: id, to: id } as const
+        cluster.step(id, { type: 'message', message })
       },
       time: () => cluster.pass(Number(id), rest.length === 0 ? undefined : rest),
       settle: () => cluster.settle(between(words)),
@@ -108,6 +118,7 @@ export class Transcript {
   }
 
   #print({ id }: Replica, effect: RaftEffect): void {
+    if (this.#isQuiet) return
     for (const line of linesOf(effect)) this.#lines.push(`${id}: ${line}`)
   }
 }

@@ -268,8 +268,8 @@ export class RaftGroup {
   }
 
   #roleChanged(role: RoleName): void {
-    if (this.#role === 'leader' && role !== 'leader')
-      this.#waiting.lose('the leader lost its place')
+    const isDeposed = this.#role === 'leader' && role !== 'leader'
+    if (isDeposed) this.#waiting.lose('the leader lost its place')
     this.#role = role
     this.#options.changed()
   }

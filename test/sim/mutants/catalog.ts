@@ -4,6 +4,7 @@
  */
 import { fragmentMutants } from './fragment-mutants.ts'
 import type { Mutant } from './mutant.ts'
+import { raftMutants } from './raft-mutants.ts'
 import { walMutants } from './wal-mutants.ts'
 
 /** The world's own scenario sees through a disk that lies as well. */
@@ -11,4 +12,9 @@ const networkMutants: readonly Mutant[] = walMutants
   .filter(({ name }) => name === 'acknowledge before the sync')
   .map(mutant => ({ ...mutant, name: `${mutant.name}, between peers`, scenario: 'network' }))
 
-export const mutants: readonly Mutant[] = [...walMutants, ...networkMutants, ...fragmentMutants]
+export const mutants: readonly Mutant[] = [
+  ...walMutants,
+  ...networkMutants,
+  ...fragmentMutants,
+  ...raftMutants,
+]

@@ -1,0 +1,308 @@
+import type { Mutant } from './mutant.ts'
+
+type Change = Omit<Mutant, 'scenario'>
+
+/** Bugs of the core that chance finds: cores alone, among crashes, cuts, and lost writes. */
+const found: readonly Change[] = [
+  {
+    name: 'a stale append cuts off what follows it',
+    file: 'consensus/follower.ts',
+    find: `    this.state.append(log.missingFrom(entries))`,
+    replace: `    this.state.append(entries.filter(({ index }) => index > log.commit))`,
+  },
+  {
+    name: 'vote without a look at the log',
+    file: 'consensus/raft.ts',
+    find: `    const isGranted = isFree && state.leader === undefined && state.mayElect(last)`,
+    replace: `    const isGranted = isFree && state.leader === undefined`,
+  },
+  {
+    name: 'compare logs by length alone',
+    file: 'consensus/raft-state.ts',
+    find: `  a.term > b.term || (a.term === b.term && a.index >= b.index)`,
+    replace: `  a.index >= b.index`,
+  },
+  {
+    name: 'a majority is half',
+    file: 'consensus/quorum.ts',
+    find: `export const majorityOf = (count: number): number => Math.floor(count / 2) + 1`,
+    replace: `export const majorityOf = (count: number): number => Math.ceil(count / 2)`,
+  },
+  {
+    name: 'one half of a joint configuration decides',
+    file: 'consensus/quorum.ts',
+    find: `  return Math.min(reachedByMajority(voters, valueOf), reachedByMajority(outgoing, valueOf))`,
+    replace: `  return reachedByMajority(voters, valueOf)`,
+  },
+  {
+    name: 'the ballot is not written',
+    file: 'consensus/raft-state.ts',
+    find: `    const isBallotNew = this.term !== this.#written.term || this.vote !== this.#written.vote`,
+    replace: `    const isBallotNew = false`,
+  },
+  {
+    name: 'vote twice in a term',
+    file: 'consensus/raft.ts',
+    find: `    const isFree = state.vote === undefined || state.vote === from`,
+    replace: `    const isFree = true`,
+  },
+  {
+    name: 'a vote leaves before it is durable',
+    file: 'consensus/raft.ts',
+    find: `    state.sendDurable(from, answer)
+  }
+
+  /** Whoever`,
+    replace: `    state.send(from, answer)
+  }
+
+  /** Whoever`,
+  },
+  {
+    name: 'the own vote counts before it is durable',
+    file: 'consensus/candidate.ts',
+    find: `      state.sendDurable(to, { type: 'vote', term, last: state.log.last, isTransfer })
+    }`,
+    replace: `      state.send(to, { type: 'vote', term, last: state.log.last, isTransfer })
+    }
+    this.#count(state.self, true)`,
+  },
+  {
+    name: 'a follower acknowledges what it has not stored',
+    file: 'consensus/follower.ts',
+    find: `    if (match <= log.stored) this.state.send(leader, answer)`,
+    replace: `    if (match >= 0) this.state.send(leader, answer)`,
+  },
+  {
+    name: 'a leader counts what it has not stored',
+    file: 'consensus/replication.ts',
+    find: `    if (replica === this.#state.self) return this.#state.log.stored`,
+    replace: `    if (replica === this.#state.self) return this.#state.log.last.index`,
+  },
+  {
+    name: 'commit entries of earlier terms by counting',
+    file: 'consensus/replication.ts',
+    find: `    if (index <= log.commit || log.termAt(index) !== term) return false`,
+    replace: `    if (index <= log.commit || term < 0) return false`,
+  },
+  {
+    name: 'a follower commits up to its own end',
+    file: 'consensus/follower.ts',
+    find: `    this.state.commitTo(Math.min(commit, fitting))`,
+    replace: `    this.state.commitTo(Math.min(commit, log.last.index))`,
+  },
+  {
+    name: 'a follower acknowledges its own end',
+    file: 'consensus/follower.ts',
+    find: `    const match = Math.max(fitting, log.base.index)`,
+    replace: `    const match = log.last.index`,
+  },
+  {
+    name: 'a heartbeat commits more than is known to be there',
+    file: 'consensus/leader.ts',
+    find: `      const commit = Math.min(match, log.commit)`,
+    replace: `      const commit = Math.min(match + 1, log.commit)`,
+  },
+  {
+    name: 'reads before the term is opened',
+    file: 'consensus/leader.ts',
+    find: `    return this.#state.log.commit >= this.#opening`,
+    replace: `    return this.#opening > 0`,
+  },
+  {
+    name: 'reads without asking anybody',
+    file: 'consensus/reads.ts',
+    find: `    const ready = this.#asked.filter(asked => asked.round <= round)`,
+    replace: `    const ready = this.#asked.filter(asked => asked.round <= round + 1)`,
+  },
+  {
+    name: 'a read counts answers to an earlier round',
+    file: 'consensus/reads.ts',
+    find: `      this.#asked.push({ round: this.#round, ids: this.#waiting, index: commit })`,
+    replace: `      this.#asked.push({ round: this.#round - 1, ids: this.#waiting, index: commit })`,
+  },
+  {
+    name: 'a lease runs from its confirmation',
+    file: 'consensus/leader.ts',
+    find: `    const round = this.reads.begin(nowMs, this.#hasOpened ? log.commit : undefined)`,
+    replace: `    const round = this.reads.begin(nowMs + 400, this.#hasOpened ? log.commit : undefined)`,
+  },
+  {
+    name: 'a lease outlives a transfer',
+    file: 'consensus/leader.ts',
+    find: `    this.reads.endLeases()
+`,
+    replace: ``,
+  },
+  {
+    name: 'a replica that starts protects no leader',
+    file: 'consensus/raft-state.ts',
+    find: `  heardMs = 0
+`,
+    replace: `  heardMs = -1e9
+`,
+  },
+  {
+    name: 'a learner counts',
+    file: 'consensus/quorum.ts',
+    find: `export function reachedByQuorum(
+  { voters, outgoing }: Configuration,
+  valueOf: (voter: ReplicaId) => number,
+): number {`,
+    replace: `export function reachedByQuorum(
+  { voters: members, outgoing, learners }: Configuration,
+  valueOf: (voter: ReplicaId) => number,
+): number {
+  const voters = [...members, ...learners]`,
+  },
+  {
+    name: 'one step instead of two',
+    file: 'consensus/configuration.ts',
+    find: `  return isSameSet(from.voters, to.voters) ? to : { ...to, outgoing: from.voters }`,
+    replace: `  return to`,
+  },
+  {
+    name: 'two changes at once',
+    file: 'consensus/leader.ts',
+    find: `    if (isJoint(configuration) || isChanging || !this.#hasOpened) {`,
+    replace: `    if (isJoint(configuration)) {`,
+  },
+  {
+    name: 'a joint configuration is never left',
+    file: 'consensus/leader.ts',
+    find: `    if (!isJoint(configuration) || isChanging || !this.#hasOpened) return`,
+    replace: `    if (!isChanging) return`,
+  },
+  {
+    name: 'who was removed keeps the others from electing',
+    file: 'consensus/raft-state.ts',
+    find: `    if (this.isVoter || this.isChanging) return isAtLeast(last, log.last)`,
+    replace: `    if (this.isVoter || !this.isVoter) return isAtLeast(last, log.last)`,
+  },
+  {
+    name: 'a window that is lost stays closed',
+    file: 'consensus/replication.ts',
+    find: `    else if (progress.state === 'replicate') this.#ask(from, progress)
+`,
+    replace: ``,
+  },
+  {
+    name: 'a snapshot that failed is awaited for ever',
+    file: 'consensus/progress.ts',
+    find: `    if (this.state !== 'snapshot') return
+    this.next = isDone`,
+    replace: `    if (this.state !== 'snapshot' || !isDone) return
+    this.next = isDone`,
+  },
+  {
+    name: 'a configuration in a snapshot is overlooked',
+    file: 'consensus/raft-state.ts',
+    find: `    this.#configure(snapshot.configuration, snapshot.index)
+`,
+    replace: ``,
+  },
+  {
+    name: 'a snapshot leaves the old log in place',
+    file: 'consensus/raft-state.ts',
+    find: `    this.#base = { index: snapshot.index, term: snapshot.term }
+    this.#unwritten = Number.POSITIVE_INFINITY`,
+    replace: `    this.#unwritten = Number.POSITIVE_INFINITY`,
+  },
+  {
+    name: 'a window opens at once behind a probe',
+    file: 'consensus/progress.ts',
+    find: `    this.#allowance = FIRST_ALLOWANCE
+    if (state`,
+    replace: `    this.#allowance = this.#window.messagesMax
+    if (state`,
+  },
+]
+
+/** Bugs of the driver, found by whole peers. */
+const driven: readonly Change[] = [
+  {
+    name: 'promises leave beside the write',
+    file: 'node/consensus/raft-group.ts',
+    find: `    this.#lastWrite = Promise.all([this.#lastWrite, ...writes]).then(() => undefined)`,
+    replace: `    Promise.all(writes).catch((error: unknown) => this.#fail(error))
+    this.#lastWrite = Promise.resolve()`,
+  },
+  {
+    name: 'a group that was refused writes on',
+    file: 'node/consensus/raft-group.ts',
+    find: `    if (this.#writing > 0 && wal.refusals !== this.#refusals) throw refusedBefore()
+`,
+    replace: ``,
+  },
+  {
+    name: 'an invitation comes before the log was read',
+    file: 'node/consensus/consensus-node.ts',
+    find: `    if (this.#unopened.has(group)) return Promise.reject(notReady(group))
+`,
+    replace: ``,
+  },
+  {
+    name: 'a replica begins anew under its old name',
+    file: 'node/consensus/replica-name.ts',
+    find: '  `${peer}/${toHex(random.bytes(INCARNATION_BYTES))}`',
+    replace: '  `${peer}/${toHex(new Uint8Array(random.bytes(INCARNATION_BYTES).length))}`',
+  },
+  {
+    name: 'apply while a snapshot is being read',
+    file: 'node/consensus/applier.ts',
+    find: `        this.#isInstalling = true
+`,
+    replace: ``,
+  },
+  {
+    name: 'a deposed leader leaves its clients waiting',
+    file: 'node/consensus/raft-group.ts',
+    find: `    if (isDeposed) this.#waiting.lose('the leader lost its place')
+`,
+    replace: ``,
+  },
+  {
+    name: 'a follower reads before it has caught up',
+    file: 'node/consensus/consensus-node.ts',
+    find: `    await replica.reach(index)
+`,
+    replace: ``,
+  },
+  {
+    name: 'an unknown outcome is asked for again',
+    file: 'node/consensus/leader-calls.ts',
+    find: `      given: error => unknown(group, reasonOf(error)),`,
+    replace: `      given: () => undefined,`,
+  },
+  {
+    name: 'entries go before the snapshot is durable',
+    file: 'node/consensus/raft-group.ts',
+    find: `    await snapshots.write(this.group, snapshot, pieces)
+    this.#isCompacting = false
+    const keepFrom = Math.max(0, snapshot.index - (compaction.keptEntries ?? 4_096))
+    this.step({ type: 'compact', snapshot, keepFrom })`,
+    replace: `    const keepFrom = Math.max(0, snapshot.index - (compaction.keptEntries ?? 4_096))
+    this.step({ type: 'compact', snapshot, keepFrom })
+    await snapshots.write(this.group, snapshot, pieces)
+    this.#isCompacting = false`,
+  },
+  {
+    name: 'a snapshot is taken with the configuration of the start',
+    file: 'node/consensus/applier.ts',
+    find: `      if (entry.kind === 'configuration') this.#configuration = decodeConfiguration(entry.data)
+`,
+    replace: `      if (entry.kind === 'configuration') decodeConfiguration(entry.data)
+`,
+  },
+  {
+    name: 'a damaged log is believed',
+    file: 'node/consensus/group-start.ts',
+    find: `  if (found?.state === undefined || found.damage !== undefined) return undefined`,
+    replace: `  if (found?.state === undefined) return undefined`,
+  },
+]
+
+export const raftMutants: readonly Mutant[] = [
+  ...found.map(change => ({ ...change, scenario: 'raft' })),
+  ...driven.map(change => ({ ...change, scenario: 'consensus' })),
+]
