@@ -33,8 +33,8 @@ export interface Membership {
   readonly learners: readonly ReplicaId[]
 }
 
-export const VOTERS_MAX = 9
-export const LEARNERS_MAX = 16
+const VOTERS_MAX = 9
+const LEARNERS_MAX = 16
 const REPLICA_ID_BYTES_MAX = 256
 const CONFIGURATION_BYTES_MAX = (2 * VOTERS_MAX + LEARNERS_MAX + 1) * (REPLICA_ID_BYTES_MAX + 8)
 

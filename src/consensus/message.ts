@@ -47,7 +47,7 @@ export interface Vote {
   readonly isTransfer: boolean
 }
 
-export interface VoteAnswer {
+interface VoteAnswer {
   readonly type: 'voteAnswer'
   readonly term: number
   readonly isGranted: boolean
@@ -80,13 +80,13 @@ export interface Heartbeat {
   readonly round: number
 }
 
-export interface HeartbeatAnswer {
+interface HeartbeatAnswer {
   readonly type: 'heartbeatAnswer'
   readonly term: number
   readonly round: number
 }
 
-export interface TimeoutNow {
+interface TimeoutNow {
   readonly type: 'timeoutNow'
   readonly term: number
 }

@@ -262,7 +262,12 @@ export class Cluster {
         case 'sendSnapshot':
           replica.sending.push(effect)
           break
-        default:
+        case 'accepted':
+        case 'refused':
+        case 'readReady':
+        case 'readRefused':
+        case 'role':
+        case 'configured':
       }
     }
     if (replica.isPrompt) this.write(replica.id)

@@ -41,7 +41,7 @@ export class Transcript {
     return this.#lines.length === 0 ? 'ok' : this.#lines.join('\n')
   }
 
-  get #group_(): Cluster {
+  get #scene(): Cluster {
     if (this.#cluster === undefined) throw new Error('a script begins with a group')
     return this.#cluster
   }
@@ -59,7 +59,7 @@ export class Transcript {
   }
 
   #act(verb: string, words: readonly string[]): void {
-    const cluster = this.#group_
+    const cluster = this.#scene
     const [id = '', ...rest] = words
     const act: Record<string, () => unknown> = {
       campaign: () => cluster.campaign(id),

@@ -9,3 +9,11 @@ export async function rejectsWith(code: Failure['code'], promise: Promise<unknow
     return true
   })
 }
+
+/** Asserts that a call throws an expected failure of this code. */
+export function failsWith(code: Failure['code'], call: () => unknown): void {
+  assert.throws(call, (error: unknown) => {
+    assert.equal(codeOf(error), code, error instanceof Error ? error.stack : String(error))
+    return true
+  })
+}

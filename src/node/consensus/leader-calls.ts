@@ -32,7 +32,7 @@ const PROPOSE = 'raft/propose/1'
 const READ_INDEX = 'raft/read-index/1'
 const DEADLINE_MS = 5_000
 /** The largest command: with its frame it fits into a request and a record. */
-export const COMMAND_BYTES_MAX = 1_000_000
+const COMMAND_BYTES_MAX = 1_000_000
 /** How long to wait before somebody is asked again who did not lead. */
 const AGAIN_MS = 20
 
@@ -103,7 +103,8 @@ export class LeaderCalls {
           return await this.#ask(group, peerOf(leader), { leftMs, signal }, call)
         } catch (error) {
           if (!isToTryAgain(error)) {
-            const given = isAnswer(error) ? error : call.given(error)
+            if (isAnswer(error)) throw error
+            const given = call.given(error)
             if (given !== undefined) throw given
           }
         }

@@ -167,8 +167,8 @@ export class RaftGroup {
     if (this.#isStepping) return
     this.#isStepping = true
     for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
-      const event = next
-      this.#run(() => this.#raft.step(event, this.#options.clock.monotonicMs()))
+      const happened = next
+      this.#run(() => this.#raft.step(happened, this.#options.clock.monotonicMs()))
     }
     this.#isStepping = false
   }

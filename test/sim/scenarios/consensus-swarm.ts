@@ -48,14 +48,15 @@ export function drawConsensusSwarm(random: Random): ConsensusSwarm {
     voters,
     unlucky,
     clients: random.pick([1, 1, 3]),
-    thinkMs: random.pick([10, 30, 100]),
+    // All clients together ask as often in a large group as in a small one.
+    thinkMs: random.pick([10, 20, 60]) * peers.length,
     faultEveryMs: random.pick([100, 300, 1_000, 3_000]),
     troubles: [
       ...(chosen.length > 0 ? chosen : ['crash']),
       ...(unlucky === undefined ? [] : ['wipe', 'rot']),
     ],
     raft: {
-      tickMs: 20,
+      tickMs: 25,
       hasPreVote: random.chance(0.65),
       messageEntriesMax: random.pick([1, 2, 64]),
       windowMessagesMax: random.pick([1, 2, 8, 256]),

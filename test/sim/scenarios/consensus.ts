@@ -34,7 +34,7 @@ const RESTART_MS = 20
 /** How long after everything is well somebody has to lead. */
 const LEADER_WITHIN_MS = 5_000
 const SAME_WITHIN_MS = 30_000
-const STEWARD_EVERY_MS = 100
+const STEWARD_EVERY_MS = 250
 /** A learner this close is made a voter. */
 const LAG_MAX = 50
 /** What a quiet member may send in a second, several times what heartbeats need. */
