@@ -2,7 +2,7 @@ import type { Mutant } from './mutant.ts'
 
 type Change = Omit<Mutant, 'scenario'>
 
-/** Bugs of the core that chance finds: cores alone, among crashes, cuts, and lost writes. */
+/** Bugs of the core. */
 const found: readonly Change[] = [
   {
     name: 'a stale append cuts off what follows it',
@@ -218,6 +218,105 @@ const found: readonly Change[] = [
   },
 ]
 
+/** More of them, from others' histories: the numbers are those of the bug classes. */
+const known: readonly Change[] = [
+  {
+    // 13
+    name: 'a grant of a pre-vote counts as a vote',
+    file: 'consensus/candidate.ts',
+    find: `    if (phase === this.#phase) this.#count(from, isGranted)`,
+    replace: `    if (phase !== undefined) this.#count(from, isGranted)`,
+  },
+  {
+    // 14
+    name: 'a candidate does not grant its own pre-vote',
+    file: 'consensus/candidate.ts',
+    find: `    this.#count(state.self, true)
+  }
+
+  #stand`,
+    replace: `  }
+
+  #stand`,
+  },
+  {
+    // 15
+    name: 'a pre-vote is heard like a leader',
+    file: 'consensus/raft.ts',
+    find: `    const isGranted = term > state.term && !this.#isProtecting && state.mayElect(last)`,
+    replace: `    const isGranted = term > state.term && !this.#isProtecting && state.mayElect(last)
+    state.heardMs = state.awakeMs`,
+  },
+  {
+    // 16
+    name: 'a pre-vote of an old term is answered with that term',
+    file: 'consensus/raft.ts',
+    find: `isGranted, term: isGranted ? term : state.term } as const`,
+    replace: `isGranted, term: Math.min(term, state.term) } as const`,
+  },
+  {
+    // 17
+    name: 'a transfer asks whether it may',
+    file: 'consensus/candidate.ts',
+    find: `    if (isTransfer || !this.state.options.hasPreVote) this.#stand(isTransfer)`,
+    replace: `    if (!this.state.options.hasPreVote) this.#stand(isTransfer)`,
+  },
+  {
+    // 19
+    name: 'a leader whom nobody answers leads on',
+    file: 'consensus/leader.ts',
+    find: `    if (writingMs < options.electionMaxMs && this.replication.isHeard(options.electionMaxMs)) {`,
+    replace: `    if (writingMs < options.electionMaxMs) {`,
+  },
+  {
+    // 20
+    name: 'the term of a write that ended is not looked at',
+    file: 'consensus/raft-log.ts',
+    find: `    if (last.index <= this.#stored || !this.has(last)) return false`,
+    replace: `    if (last.index <= this.#stored || last.index > this.last.index) return false`,
+  },
+  {
+    // 22
+    name: 'a leader whose disk hangs leads on',
+    file: 'consensus/leader.ts',
+    find: `    if (writingMs < options.electionMaxMs && this.replication.isHeard(options.electionMaxMs)) {`,
+    replace: `    if (writingMs >= 0 && this.replication.isHeard(options.electionMaxMs)) {`,
+  },
+  {
+    // 26
+    name: 'a restarted replica waits ten times as long',
+    file: 'consensus/follower.ts',
+    find: `    return electionMinMs + random.below(electionMaxMs - electionMinMs)`,
+    replace: `    return electionMinMs * 20 + random.below(electionMaxMs - electionMinMs)`,
+  },
+  {
+    // 32
+    name: 'an answer that comes twice is answered twice',
+    file: 'consensus/leader.ts',
+    find: `    if (progress === undefined || round <= progress.round) return`,
+    replace: `    if (progress === undefined) return`,
+  },
+  {
+    // 10
+    name: 'what lies below the base does not fit',
+    file: 'consensus/follower.ts',
+    find: `    if (previous.index > log.base.index && !log.has(previous)) {`,
+    replace: `    if (!log.has(previous)) {`,
+  },
+  {
+    name: 'a leader does not hear of a later term',
+    file: 'consensus/raft.ts',
+    find: `    if (message.term > this.#state.term) this.#enterTerm(message)`,
+    replace: `    if (message.term > this.#state.term && this.role !== 'leader') this.#enterTerm(message)`,
+  },
+  {
+    name: 'proposals are taken without bound',
+    file: 'consensus/leader.ts',
+    find: `      else if (this.#uncommittedBytes >= uncommittedBytesMax) this.#refuse(id, 'busy')`,
+    replace: `      else if (uncommittedBytesMax < 0) this.#refuse(id, 'busy')`,
+  },
+]
+
 /** Bugs of the driver, found by whole peers. */
 const driven: readonly Change[] = [
   {
@@ -302,7 +401,10 @@ const driven: readonly Change[] = [
   },
 ]
 
+/** What tells of the core without chance. */
+const tests = ['consensus/*.test.ts', 'scenarios/*.test.ts']
+
 export const raftMutants: readonly Mutant[] = [
-  ...found.map(change => ({ ...change, scenario: 'raft' })),
+  ...[...found, ...known].map(change => ({ ...change, scenario: 'raft', tests })),
   ...driven.map(change => ({ ...change, scenario: 'consensus' })),
 ]

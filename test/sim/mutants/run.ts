@@ -1,9 +1,9 @@
 /**
- * Plants every bug of the catalog in turn and lets the simulator look for it.
+ * Plants every bug of the catalog in turn and lets tests and the simulator look for it.
  *
  *     npm run mutants [-- --only SCENARIO or TEXT] [--seeds 2000]
  *
- * Prints which seed found it and how. Fails if one is not found.
+ * Prints which seed or test found it and how. Fails if one is not found.
  */
 import { spawn } from 'node:child_process'
 import { availableParallelism } from 'node:os'
@@ -13,11 +13,15 @@ import { parseArgs } from 'node:util'
 import { mutants } from './catalog.ts'
 import type { Mutant } from './mutant.ts'
 
-interface Verdict {
-  readonly mutant: Mutant
-  /** The seed that found the bug; undefined if none did. */
-  readonly seed: number | undefined
+interface Found {
+  /** The seed that found the bug, or that a test did; undefined if nothing did. */
+  readonly seed: number | 'test' | undefined
+  /** The check that failed. */
   readonly reason: string
+}
+
+interface Verdict extends Found {
+  readonly mutant: Mutant
   readonly seconds: number
 }
 
@@ -31,30 +35,48 @@ const { values } = parseArgs({
 const runner = join(import.meta.dirname, '../run.ts')
 const plant = join(import.meta.dirname, 'plant.ts')
 
-/** Plays seeds with the mutant planted until one of them fails. */
-function hunt(mutant: Mutant): Promise<Verdict> {
-  const startedMs = Date.now()
-  const args = ['--conditions=source', '--import', plant, runner, '--jobs', '1']
-  const search = ['--scenario', mutant.scenario, '--seeds', values.seeds]
+/** Runs Node with the mutant planted. */
+function runPlanted(
+  mutant: Mutant,
+  args: readonly string[],
+): Promise<{ code: number | null; output: string }> {
   return new Promise(resolve => {
-    const child = spawn(process.execPath, [...args, ...search], {
+    const child = spawn(process.execPath, ['--conditions=source', '--import', plant, ...args], {
       env: { ...process.env, HOLDFAST_MUTANT: mutant.name },
     })
     let output = ''
-    child.stderr.on('data', (chunk: Buffer) => {
-      output += chunk.toString()
-    })
-    child.on('exit', code => {
-      const [, seed, reason = 'the runner failed'] = /seed (\d+) failed\n(.*)/.exec(output) ?? []
-      const isFound = code === 1 && seed !== undefined
-      resolve({
-        mutant,
-        seed: isFound ? Number(seed) : undefined,
-        reason: code === 0 ? 'NOT FOUND' : isFound ? reason : output.trim().slice(-200),
-        seconds: (Date.now() - startedMs) / 1000,
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk: Buffer) => {
+        output += chunk.toString()
       })
-    })
+    }
+    child.on('exit', code => resolve({ code, output }))
   })
+}
+
+/** The tests first, if there are any for it; then seeds until one of them fails. */
+async function hunt(mutant: Mutant): Promise<Verdict> {
+  const startedMs = Date.now()
+  const found = (await huntByTests(mutant)) ?? (await huntBySeeds(mutant))
+  return { mutant, ...found, seconds: (Date.now() - startedMs) / 1000 }
+}
+
+/** The first test that fails; undefined if none does. */
+async function huntByTests(mutant: Mutant): Promise<Found | undefined> {
+  if (mutant.tests === undefined) return undefined
+  const files = mutant.tests.map(path => join(import.meta.dirname, '../..', path))
+  const args = ['--test', '--test-isolation=none', '--test-reporter=tap', ...files]
+  const { code, output } = await runPlanted(mutant, args)
+  const [, reason] = /^ *not ok \d+ - (.*)/m.exec(output) ?? []
+  return code === 0 || reason === undefined ? undefined : { seed: 'test', reason }
+}
+
+async function huntBySeeds(mutant: Mutant): Promise<Found> {
+  const search = ['--scenario', mutant.scenario, '--seeds', values.seeds]
+  const { code, output } = await runPlanted(mutant, [runner, '--jobs', '1', ...search])
+  const [, seed, reason = 'the runner failed'] = /seed (\d+) failed\n(.*)/.exec(output) ?? []
+  if (code === 1 && seed !== undefined) return { seed: Number(seed), reason }
+  return { seed: undefined, reason: code === 0 ? 'NOT FOUND' : output.trim().slice(-200) }
 }
 
 /** A few at a time, in the order of the catalog. */
