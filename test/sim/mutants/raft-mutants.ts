@@ -251,8 +251,8 @@ const known: readonly Change[] = [
     // 16
     name: 'a pre-vote of an old term is answered with that term',
     file: 'consensus/raft.ts',
-    find: `isGranted, term: isGranted ? term : state.term } as const`,
-    replace: `isGranted, term: Math.min(term, state.term) } as const`,
+    find: `term: isGranted ? term : state.term`,
+    replace: `term: isGranted ? term : Math.min(term, state.term)`,
   },
   {
     // 17
