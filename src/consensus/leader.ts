@@ -32,7 +32,7 @@ export class Leader implements Role {
   readonly #become: Transitions
   /** The first entry of this term. */
   readonly #opening: number
-  #heartbeatMs: number
+  #lastBeat: number
   #uncommittedBytes: number
   /** To whom leadership goes, and until when that is tried. */
   #transfer: { readonly to: ReplicaId; readonly untilMs: number; isAsked: boolean } | undefined
@@ -41,7 +41,7 @@ export class Leader implements Role {
     this.#state = state
     this.#become = become
     state.leader = state.self
-    this.#heartbeatMs = state.awakeMs
+    this.#lastBeat = this.#beatOf(state.nowMs)
     this.reads = new Reads(state.options.leaseMs)
     this.replication = new Replication(state)
     const { commit, last } = state.log
@@ -61,12 +61,12 @@ export class Leader implements Role {
   }
 
   tick(): void {
-    const { options, awakeMs } = this.#state
+    const { awakeMs, nowMs } = this.#state
     if (!this.#mayLead()) return
     if (this.#transfer !== undefined && awakeMs >= this.#transfer.untilMs)
       this.#transfer = undefined
-    if (awakeMs - this.#heartbeatMs < options.heartbeatMs) return
-    this.#heartbeatMs = awakeMs
+    if (this.#beatOf(nowMs) === this.#lastBeat) return
+    this.#lastBeat = this.#beatOf(nowMs)
     this.#beat()
     this.replication.probeAgain()
   }
@@ -164,6 +164,11 @@ export class Leader implements Role {
     if (writingMs >= options.electionMaxMs) this.#askToLead(best)
     this.#become.follow(undefined)
     return false
+  }
+
+  /** All groups on a peer beat at the same moments, so that their heartbeats travel together. */
+  #beatOf(nowMs: number): number {
+    return Math.floor(nowMs / this.#state.options.heartbeatMs)
   }
 
   #beat(): void {

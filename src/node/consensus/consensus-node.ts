@@ -261,7 +261,11 @@ export class ConsensusNode {
         send: messages => this.#transport.send(group, messages),
         sendSnapshot: wish => void this.#sendSnapshot(group, wish),
         afterTurn: this.#afterTurn,
-        changed: () => changed?.(group),
+        changed: () => {
+          const { leader } = replica
+          if (leader !== undefined) this.#calls.leaderChanged(group, peerOf(leader))
+          changed?.(group)
+        },
         failed: error => this.#failed(group, error),
       },
       found,

@@ -38,6 +38,8 @@ const AGAIN_MS = 20
 
 export class LeaderCalls {
   readonly #options: LeaderCallsOptions
+  /** Calls that wait for another peer's answer. */
+  readonly #asking = new Set<Asking>()
 
   constructor(options: LeaderCallsOptions) {
     this.#options = options
@@ -113,7 +115,14 @@ export class LeaderCalls {
     }
   }
 
-  #ask(
+  /** Another leader is known: whoever waits for the old one would wait in vain, or for its end. */
+  leaderChanged(group: number, leader: PeerId): void {
+    for (const asking of this.#asking) {
+      if (asking.group === group && asking.peer !== leader) asking.abort()
+    }
+  }
+
+  async #ask(
     group: number,
     peer: PeerId,
     { leftMs, signal }: { leftMs: number; signal: AbortSignal | undefined },
@@ -121,10 +130,18 @@ export class LeaderCalls {
   ): Promise<Uint8Array> {
     const { network, timers } = this.#options
     const deadline = { ms: leftMs, what: protocol, signal }
-    if (peer !== network.self) {
-      return network.request(peer, protocol, { body, deadlineMs: leftMs, signal })
-    }
-    return withDeadline(timers, deadline, () => here(this.#group(group)))
+    return withDeadline(timers, deadline, async limit => {
+      if (peer === network.self) return here(this.#group(group))
+      const { promise, reject } = Promise.withResolvers<never>()
+      const asking = { group, peer, abort: () => reject(unreachable(peer)) }
+      this.#asking.add(asking)
+      try {
+        const options = { body, deadlineMs: leftMs, signal: limit }
+        return await Promise.race([network.request(peer, protocol, options), promise])
+      } finally {
+        this.#asking.delete(asking)
+      }
+    })
   }
 
   #group(group: number): RaftGroup {
@@ -132,6 +149,12 @@ export class LeaderCalls {
     if (found === undefined) throw groupUnknown(group)
     return found
   }
+}
+
+interface Asking {
+  readonly group: number
+  readonly peer: PeerId
+  readonly abort: () => void
 }
 
 interface Call {
@@ -156,6 +179,11 @@ function encodeNumber(value: number): Uint8Array {
   const writer = new BinaryWriter(16, 16)
   writer.varint(value)
   return writer.finish()
+}
+
+function unreachable(peer: PeerId): HoldfastError {
+  const details = { code: 'PEER_UNREACHABLE', peer } as const
+  return new HoldfastError(`Cannot wait for ${peer}: it leads no longer`, details)
 }
 
 function noQuorum(group: number, afterMs: number): HoldfastError {
