@@ -15,7 +15,7 @@ const flag = fc.boolean()
 const ends = { from: fc.string({ maxLength: 40 }), to: fc.string({ maxLength: 40 }), term: number }
 
 /** Entries that follow each other, none of a later term than the message. */
-const append = fc
+const appends = fc
   .record({
     ...ends,
     commit: number,
@@ -44,7 +44,7 @@ const message: fc.Arbitrary<Message> = fc.oneof(
   fc.record({ type: fc.constant('preVoteAnswer' as const), ...ends, isGranted: flag }),
   fc.record({ type: fc.constant('vote' as const), ...ends, last: mark, isTransfer: flag }),
   fc.record({ type: fc.constant('voteAnswer' as const), ...ends, isGranted: flag }),
-  append,
+  appends,
   fc.record({
     type: fc.constant('appendAnswer' as const),
     ...ends,

@@ -9,7 +9,7 @@ import { Cluster } from './cluster.ts'
 
 /** A group whose members have long started; the messages of `self` are what a test looks at. */
 function groupOf(voters: string, options: Partial<RaftOptions> = {}): Cluster {
-  const cluster = new Cluster({ voters: [...voters], learners: [] }, { options })
+  const cluster = new Cluster({ voters: voters.split(' '), learners: [] }, { options })
   cluster.pass(300)
   return cluster
 }
@@ -45,7 +45,7 @@ const vote = (term: number, index: number, lastTerm: number): Body => ({
 
 /** A follower b with entries 1/1 2/1 3/2, heard of its leader long ago. */
 function followerWithLog(): Cluster {
-  const cluster = groupOf('abc')
+  const cluster = groupOf('a b c')
   tell(cluster, 'a', 'b', append(2, [0, 0], [entry(1, 1), entry(2, 1), entry(3, 2)]))
   cluster.crash('b')
   cluster.start('b')
@@ -131,7 +131,7 @@ test('whoever leads an old term is told so, and stops leading', () => {
   assert.deepEqual(tell(cluster, 'a', 'b', append(6, [3, 2], [])), [
     'b→a heartbeatAnswer 7 round 0',
   ])
-  const old = groupOf('abc')
+  const old = groupOf('a b c')
   old.campaign('a')
   old.settle()
   tell(old, 'b', 'a', { type: 'heartbeatAnswer', term: 7, round: 0 })
@@ -139,7 +139,7 @@ test('whoever leads an old term is told so, and stops leading', () => {
 })
 
 test('a leader follows the leader of a later term', () => {
-  const cluster = groupOf('abc')
+  const cluster = groupOf('a b c')
   cluster.campaign('a')
   cluster.settle()
   tell(cluster, 'b', 'a', append(7, [1, 1], [entry(2, 7)], 2))
@@ -148,7 +148,7 @@ test('a leader follows the leader of a later term', () => {
 })
 
 test('a candidate follows whoever has won the term', () => {
-  const cluster = groupOf('abc')
+  const cluster = groupOf('a b c')
   cluster.campaign('a')
   cluster.settle(({ type }) => type === 'preVote' || type === 'preVoteAnswer')
   assert.equal(cluster.raft('a').role, 'candidate')
@@ -157,14 +157,14 @@ test('a candidate follows whoever has won the term', () => {
 })
 
 test('a second leader in one term stops the replica: somebody voted twice', () => {
-  const cluster = groupOf('abc')
+  const cluster = groupOf('a b c')
   cluster.campaign('a')
   cluster.settle()
   assert.throws(() => tell(cluster, 'b', 'a', append(1, [0, 0], [])), /one leader/)
 })
 
 test('late grants of a pre-vote are no votes', () => {
-  const cluster = groupOf('abc')
+  const cluster = groupOf('a b c')
   cluster.campaign('a')
   cluster.settle(({ type }) => type === 'preVote' || type === 'preVoteAnswer')
   cluster.drop()
@@ -176,7 +176,7 @@ test('late grants of a pre-vote are no votes', () => {
 })
 
 test('a pre-vote changes neither term nor vote nor patience of those who grant it', () => {
-  const cluster = groupOf('abc')
+  const cluster = groupOf('a b c')
   const before = cluster.raft('b').inside.state
   const { term, heardMs } = before
   const last = { index: 0, term: 0 }
@@ -188,7 +188,7 @@ test('a pre-vote changes neither term nor vote nor patience of those who grant i
 })
 
 test('two of three elect, be the one that is gone the last leader', () => {
-  const cluster = groupOf('abc')
+  const cluster = groupOf('a b c')
   cluster.campaign('a')
   cluster.settle()
   cluster.crash('a')
@@ -225,7 +225,7 @@ test('a learner takes everything, answers votes, and never stands', () => {
 })
 
 test('what was said to an earlier replica of this name is not heard', () => {
-  const cluster = groupOf('abc')
+  const cluster = groupOf('a b c')
   cluster.step('b', {
     type: 'message',
     message: { from: 'a', to: 'b of old', ...append(4, [0, 0], [entry(1, 4)]) },
@@ -234,7 +234,7 @@ test('what was said to an earlier replica of this name is not heard', () => {
 })
 
 test('a membership that makes no sense, or is what it is, is refused', () => {
-  const cluster = groupOf('abc')
+  const cluster = groupOf('a b c')
   const refused: string[] = []
   cluster.watch = (_, effect) => {
     if (effect.type === 'refused') refused.push(effect.reason)
@@ -249,7 +249,7 @@ test('a membership that makes no sense, or is what it is, is refused', () => {
 })
 
 test('time in which a replica slept does not make it stand for election', () => {
-  const cluster = groupOf('abc')
+  const cluster = groupOf('a b c')
   cluster.campaign('a')
   cluster.settle()
   const b = cluster.of('b')
@@ -260,7 +260,7 @@ test('time in which a replica slept does not make it stand for election', () => 
 })
 
 test('a leader that slept has no lease when it wakes', () => {
-  const cluster = groupOf('abc', { leaseMs: 250 })
+  const cluster = groupOf('a b c', { leaseMs: 250 })
   cluster.campaign('a')
   cluster.settle()
   cluster.pass(60)

@@ -7,6 +7,8 @@ import { decodePosition, encodeNumber } from '../../sim/scenarios/consensus-mach
 import { rejectsWith } from '../../support/expect.ts'
 import { GROUP, GroupWorld } from './group-world.ts'
 
+const everybody = ['a', 'b', 'c']
+
 test('a command may be given to any peer and is applied by all, in one order', async () => {
   const group = new GroupWorld('abc')
   await group.play(async () => {
@@ -36,8 +38,8 @@ test('a read at any peer sees what was done before it', async () => {
 test('a minority answers within its deadline that there is no majority', async () => {
   const group = new GroupWorld('abc')
   await group.play(async () => {
-    const lonely = [...'abc'].find(name => name !== group.leaderName) as string
-    const others = [...'abc'].filter(name => name !== lonely)
+    const lonely = everybody.find(name => name !== group.leaderName) as string
+    const others = everybody.filter(name => name !== lonely)
     group.world.network.partition([lonely], others)
     // Long enough that it no longer believes in its leader.
     await group.until(() => group.group(lonely).leader === undefined)
@@ -62,7 +64,7 @@ test('a leader that loses its majority ends what waits as unknown, then refuses'
     const lonely = group.leaderName
     group.world.network.partition(
       [lonely],
-      [...'abc'].filter(name => name !== lonely),
+      everybody.filter(name => name !== lonely),
     )
     const startMs = group.world.nowMs
     await rejectsWith('OUTCOME_UNKNOWN', group.propose(lonely, 1, 5_000))
@@ -79,7 +81,7 @@ test('a leader that crashes is followed by another within a second', async () =>
     // Nobody is told: connections to it just fall silent.
     group.crash(first, 'power')
     const startMs = group.world.nowMs
-    const other = [...'abc'].find(name => name !== first) as string
+    const other = everybody.find(name => name !== first) as string
     await rejectsWith('OUTCOME_UNKNOWN', group.propose(other, 1, 5_000))
     await group.propose(other, 2, 5_000)
     assert.ok(group.world.nowMs - startMs < 1_000)
@@ -119,13 +121,13 @@ test('a peer whose disk is gone comes back under another name, with a snapshot',
   const group = new GroupWorld('abc', { compaction: { snapshotEntries: 10, keptEntries: 0 } })
   await group.play(async () => {
     for (let number = 1; number <= 50; number++) await group.propose('a', number)
-    const lost = [...'abc'].find(name => name !== group.leaderName) as string
+    const lost = everybody.find(name => name !== group.leaderName) as string
     const before = group.group(lost).replica
     group.crash(lost)
     group.peer(lost).loseDisk()
     await group.start(lost)
     assert.equal(group.node(lost).group(GROUP), undefined)
-    await group.gather([...'abc'])
+    await group.gather(everybody)
     assert.notEqual(group.group(lost).replica, before)
     await group.until(() => group.machines.get(lost)?.numbers.length === 50)
   })
@@ -135,7 +137,7 @@ test('a replica whose log has rotted does not run until it is invited again', as
   const group = new GroupWorld('abc')
   await group.play(async () => {
     for (let number = 1; number <= 30; number++) await group.propose('a', number)
-    const lost = [...'abc'].find(name => name !== group.leaderName) as string
+    const lost = everybody.find(name => name !== group.leaderName) as string
     const before = group.group(lost).replica
     group.crash(lost)
     const [file] = group
@@ -148,7 +150,7 @@ test('a replica whose log has rotted does not run until it is invited again', as
     await group.start(lost)
     assert.deepEqual(group.node(lost).damaged, [GROUP])
     await rejectsWith('GROUP_UNKNOWN', group.propose(lost, 31))
-    await group.gather([...'abc'])
+    await group.gather(everybody)
     assert.notEqual(group.group(lost).replica, before)
     assert.deepEqual(group.node(lost).damaged, [])
     await group.until(() => group.machines.get(lost)?.numbers.length === 30)
@@ -201,7 +203,7 @@ test('what makes no sense is refused, clearly, and changes nothing', async () =>
     await rejectsWith('TOO_LARGE', leader.propose(GROUP, new Uint8Array(1_000_001)))
     await rejectsWith('GROUP_UNKNOWN', leader.host(-1))
     await rejectsWith('CHANGE_REFUSED', leader.change(GROUP, { voters: [], learners: [] }))
-    const follower = group.node([...'ab'].find(name => name !== group.leaderName) as string)
+    const follower = group.node(['a', 'b'].find(name => name !== group.leaderName) as string)
     await rejectsWith('NOT_LEADER', follower.change(GROUP, { voters: ['x/1'], learners: [] }))
     assert.deepEqual(leader.group(GROUP)?.configuration, before)
   })
@@ -210,7 +212,7 @@ test('what makes no sense is refused, clearly, and changes nothing', async () =>
 test('nobody speaks for a replica on another peer, and noise is ignored', async () => {
   const group = new GroupWorld('abc')
   await group.play(async () => {
-    const [victim, liar] = [...'abc'].filter(name => name !== group.leaderName) as [string, string]
+    const [victim, liar] = everybody.filter(name => name !== group.leaderName) as [string, string]
     const { term } = group.group(victim)
     const { network } = group.environments.get(liar) ?? {}
     const from = group.leader.group(GROUP)?.replica ?? ''

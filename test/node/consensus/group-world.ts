@@ -105,7 +105,7 @@ export class GroupWorld {
   async until(holds: () => boolean, withinMs = 20_000): Promise<void> {
     const endMs = this.world.nowMs + withinMs
     while (!holds()) {
-      if (this.world.nowMs > endMs) throw new Error(`not within ${withinMs} ms: ${holds}`)
+      if (this.world.nowMs > endMs) throw new Error(`not within ${withinMs} ms: ${String(holds)}`)
       await this.world.sleep(5)
     }
   }

@@ -24,7 +24,7 @@ import { type ConsensusSwarm, drawConsensusSwarm } from './consensus-swarm.ts'
  */
 export const consensusScenario: Scenario = {
   name: 'consensus',
-  minutes: 0.2,
+  minutes: 0.1,
   play: (world, minutes) => new ConsensusRun(world).play(minutes * 60_000),
 }
 
