@@ -197,8 +197,13 @@ export class Raft {
     state.sendDurable(from, { type: 'appendAnswer', term: state.term, ...answer })
   }
 
+  /**
+   * A follower goes on as it is, and its patience runs on: candidates who cannot win must not keep
+   * the one who can from trying.
+   */
   #follow(leader: ReplicaId | undefined): void {
     this.#state.leader = leader
+    if (this.#role.name === 'follower') return
     this.#role.end()
     this.#role = new Follower(this.#state, this.#transitions)
   }

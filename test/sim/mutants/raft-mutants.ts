@@ -403,8 +403,10 @@ const driven: readonly Change[] = [
 
 /** What tells of the core without chance. */
 const tests = ['consensus/*.test.ts', 'scenarios/*.test.ts']
+/** And of the driver. */
+const driverTests = ['node/consensus/*.test.ts']
 
 export const raftMutants: readonly Mutant[] = [
   ...[...found, ...known].map(change => ({ ...change, scenario: 'raft', tests })),
-  ...driven.map(change => ({ ...change, scenario: 'consensus' })),
+  ...driven.map(change => ({ ...change, scenario: 'consensus', tests: driverTests })),
 ]
