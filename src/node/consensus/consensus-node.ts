@@ -12,14 +12,14 @@ import { AssertionError } from '../../base/assert.ts'
 import { fromUtf8, toUtf8 } from '../../base/bytes.ts'
 import type { Environment, PeerId } from '../../base/environment.ts'
 import { codeOf, HoldfastError } from '../../base/errors.ts'
-import { sleep } from '../../base/waiting.ts'
+import { sleep, withDeadline } from '../../base/waiting.ts'
 import type { Membership } from '../../consensus/configuration.ts'
 import type { ReplicaId } from '../../consensus/entry.ts'
 import { raftDefaults, type RaftOptions } from '../../consensus/raft-options.ts'
 import type { StateMachine } from '../../consensus/state-machine.ts'
 import type { Wal } from '../../storage/wal.ts'
 import { beginAnew, findGroup, foundGroup, type FoundGroup } from './group-start.ts'
-import { type CallOptions, LeaderCalls } from './leader-calls.ts'
+import { type CallOptions, DEADLINE_MS, LeaderCalls } from './leader-calls.ts'
 import { type CompactionOptions, RaftGroup, type SnapshotWish } from './raft-group.ts'
 import { RaftTransport } from './raft-transport.ts'
 import { newReplicaId, peerOf } from './replica-name.ts'
@@ -150,7 +150,7 @@ export class ConsensusNode {
   /** Asks another peer to get ready. @throws {HoldfastError} `PEER_UNREACHABLE`, `TIMEOUT`, … */
   async invite(peer: PeerId, group: number, options: CallOptions = {}): Promise<ReplicaId> {
     const { network } = this.#options.environment
-    const { deadlineMs = 5_000, signal } = options
+    const { deadlineMs = DEADLINE_MS, signal } = options
     if (peer === network.self) return this.host(group)
     const body = fromUtf8(String(group))
     const replica = toUtf8(await network.request(peer, HOST, { body, deadlineMs, signal }))
@@ -169,12 +169,17 @@ export class ConsensusNode {
 
   /**
    * Answers a question from the state here, which holds everything that was done before the question.
-   * @throws {HoldfastError} `NO_QUORUM`, `GROUP_UNKNOWN`, and what the state machine answers
+   * @throws {HoldfastError} `NO_QUORUM`, `GROUP_UNKNOWN`; `TIMEOUT` where this replica lags too far;
+   *   and what the state machine answers
    */
   async query(group: number, question: Uint8Array, options: CallOptions = {}): Promise<Uint8Array> {
-    const index = await this.#calls.readIndex(group, options)
+    const { timers, clock } = this.#options.environment
+    const { deadlineMs = DEADLINE_MS, signal } = options
+    const endMs = clock.monotonicMs() + deadlineMs
+    const index = await this.#calls.readIndex(group, { deadlineMs, signal })
     const replica = this.#replica(group)
-    await replica.reach(index)
+    const ms = Math.max(0, endMs - clock.monotonicMs())
+    await withDeadline(timers, { ms, what: `entry ${index}`, signal }, () => replica.reach(index))
     return replica.query(question)
   }
 

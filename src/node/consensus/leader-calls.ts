@@ -30,7 +30,8 @@ export interface LeaderCallsOptions {
 
 const PROPOSE = 'raft/propose/1'
 const READ_INDEX = 'raft/read-index/1'
-const DEADLINE_MS = 5_000
+/** What a call takes at most unless told otherwise. */
+export const DEADLINE_MS = 5_000
 /** The largest command: with its frame it fits into a request and a record. */
 const COMMAND_BYTES_MAX = 1_000_000
 /** How long to wait before somebody is asked again who did not lead. */

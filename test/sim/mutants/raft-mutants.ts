@@ -363,7 +363,7 @@ const driven: readonly Change[] = [
   {
     name: 'a follower reads before it has caught up',
     file: 'node/consensus/consensus-node.ts',
-    find: `    await replica.reach(index)
+    find: `    await withDeadline(timers, { ms, what: \`entry \${index}\`, signal }, () => replica.reach(index))
 `,
     replace: ``,
   },
