@@ -9,15 +9,21 @@ export interface Position {
 }
 
 const PIECE_COMMANDS = 100
+/** Numbers written to one register before the next one takes over: a short history to judge. */
+const REGISTER_NUMBERS = 30
+
+/** The register that a number is written to. */
+export const registerOf = (number: number): number => Math.floor(number / REGISTER_NUMBERS)
 
 /**
- * Numbers in the order in which they were agreed on. Its answers say where in that order they were
+ * Numbers in the order in which they were agreed on, each also written to a register. Its answers say where in that order they were
  * given, so whether a history is linearizable can be told without searching: the order must be that
  * of real time.
  */
 export class NumbersMachine implements StateMachine {
   #position: Position = { index: 0, digest: 0 }
   #numbers: number[] = []
+  readonly #registers = new Map<number, number>()
 
   get position(): Position {
     return this.#position
@@ -26,14 +32,16 @@ export class NumbersMachine implements StateMachine {
   apply(commands: readonly Command[]): Uint8Array[] {
     return commands.map(({ index, data }) => {
       const number = new BinaryReader(data).varint()
-      this.#numbers.push(number)
+      this.#take(number)
       this.#position = { index, digest: mix(this.#position.digest, number) }
       return encodePosition(this.#position)
     })
   }
 
-  query(): Uint8Array {
-    return encodePosition(this.#position)
+  /** Where the state stands, and what the register that is asked for holds: 0 for nothing. */
+  query(question: Uint8Array): Uint8Array {
+    const register = new BinaryReader(question).varint()
+    return encodePosition(this.#position, this.#registers.get(register) ?? 0)
   }
 
   *#pieces(position: Position, numbers: readonly number[]): Generator<Uint8Array> {
@@ -51,12 +59,17 @@ export class NumbersMachine implements StateMachine {
 
   restore([head, ...pieces]: readonly Uint8Array[]): void {
     this.#position = head === undefined ? { index: 0, digest: 0 } : decodePosition(head)
-    this.#numbers = pieces.flatMap(piece => {
+    this.#numbers = []
+    this.#registers.clear()
+    for (const piece of pieces) {
       const reader = new BinaryReader(piece)
-      const numbers: number[] = []
-      while (reader.remaining > 0) numbers.push(reader.varint())
-      return numbers
-    })
+      while (reader.remaining > 0) this.#take(reader.varint())
+    }
+  }
+
+  #take(number: number): void {
+    this.#numbers.push(number)
+    this.#registers.set(registerOf(number), number)
   }
 
   /** Everything that was agreed on, for the final reckoning. */
@@ -68,16 +81,18 @@ export class NumbersMachine implements StateMachine {
 const mix = (digest: number, number: number): number =>
   (Math.imul(digest ^ number, 0x0100_0193) + 0x9e37) >>> 0
 
-function encodePosition({ index, digest }: Position): Uint8Array {
-  const writer = new BinaryWriter(16)
+function encodePosition({ index, digest }: Position, value = 0): Uint8Array {
+  const writer = new BinaryWriter(32)
   writer.varint(index)
   writer.varint(digest)
+  writer.varint(value)
   return writer.finish()
 }
 
-export function decodePosition(bytes: Uint8Array): Position {
+/** Where a state stands, and the value of the register that was asked for. */
+export function decodePosition(bytes: Uint8Array): Position & { readonly value: number } {
   const reader = new BinaryReader(bytes)
-  return { index: reader.varint(), digest: reader.varint() }
+  return { index: reader.varint(), digest: reader.varint(), value: reader.varint() }
 }
 
 export function encodeNumber(number: number): Uint8Array {

@@ -50,7 +50,7 @@ class ConsensusRun {
   readonly #random: Random
   readonly #swarm: ConsensusSwarm
   readonly #peers: SimPeer[]
-  readonly #history = new ConsensusHistory()
+  readonly #history = new ConsensusHistory(() => this.#world.nowMs)
   readonly #running = new Map<PeerId, Running>()
   /** On which peers the voters are to be. */
   #wanted: readonly PeerId[] = []
@@ -157,13 +157,11 @@ class ConsensusRun {
   }
 
   async #read(node: ConsensusNode): Promise<void> {
-    const after = this.#history.answered
+    const asked = this.#history.read()
     try {
       const options = { deadlineMs: DEADLINE_MS }
-      this.#history.hasRead(
-        after,
-        decodePosition(await node.query(GROUP, encodeNumber(0), options)),
-      )
+      const question = encodeNumber(asked.register)
+      this.#history.hasRead(asked, decodePosition(await node.query(GROUP, question, options)))
     } catch (error) {
       if (!['NO_QUORUM', 'GROUP_UNKNOWN', 'TIMEOUT'].includes(codeOf(error) ?? '')) throw error
     }
