@@ -19,17 +19,15 @@ import { raftDefaults, type RaftOptions } from '../../consensus/raft-options.ts'
 import type { StateMachine } from '../../consensus/state-machine.ts'
 import type { Wal } from '../../storage/wal.ts'
 import { beginAnew, findGroup, foundGroup, type FoundGroup } from './group-start.ts'
+import { groupUnknown } from './group-unknown.ts'
 import { type CallOptions, DEADLINE_MS, LeaderCalls } from './leader-calls.ts'
 import { type CompactionOptions, RaftGroup, type SnapshotWish } from './raft-group.ts'
 import { RaftTransport } from './raft-transport.ts'
 import { newReplicaId, peerOf } from './replica-name.ts'
+import { SnapshotIntake } from './snapshot-intake.ts'
+import { SNAPSHOT_PROTOCOL } from './snapshot-piece.ts'
+import { sendSnapshot } from './snapshot-sender.ts'
 import { SnapshotStore } from './snapshot-store.ts'
-import {
-  groupUnknown,
-  sendSnapshot,
-  SNAPSHOT_PROTOCOL,
-  SnapshotIntake,
-} from './snapshot-transfer.ts'
 
 export interface ConsensusOptions {
   readonly environment: Environment

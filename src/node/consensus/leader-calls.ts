@@ -10,9 +10,9 @@ import { BinaryWriter } from '../../base/binary-writer.ts'
 import type { Clock, Network, PeerId, Timers } from '../../base/environment.ts'
 import { codeOf, HoldfastError } from '../../base/errors.ts'
 import { sleep, withDeadline } from '../../base/waiting.ts'
+import { groupUnknown } from './group-unknown.ts'
 import type { RaftGroup } from './raft-group.ts'
 import { peerOf } from './replica-name.ts'
-import { groupUnknown } from './snapshot-transfer.ts'
 import { unknown } from './waiting-room.ts'
 
 export interface CallOptions {

@@ -257,3 +257,27 @@ test('heartbeats of many groups share a datagram', async () => {
     assert.ok(datagrams < 60, `${datagrams} datagrams`)
   })
 })
+
+test('a peer that is invited while it starts keeps the replica it has', async () => {
+  const group = new GroupWorld('ab', { drive: { callMs: 20 } })
+  await group.play(async () => {
+    const other = ['a', 'b'].find(name => name !== group.leaderName) as string
+    const { replica } = group.group(other)
+    const { leader } = group
+    group.crash(other)
+    group.begin(other)
+    const answers = new Set<string | undefined>()
+    while (!group.nodes.has(other)) {
+      const invitation = leader.invite(other, GROUP, { deadlineMs: 100 })
+      answers.add(await invitation.catch(codeOf))
+      await group.world.sleep(5)
+    }
+    // It said that it was not ready, and never invented another name.
+    assert.ok(answers.has('BUSY'))
+    answers.add(await leader.invite(other, GROUP))
+    for (const code of ['BUSY', 'PROTOCOL_UNKNOWN', 'PEER_UNREACHABLE', 'TIMEOUT']) {
+      answers.delete(code)
+    }
+    assert.deepEqual([...answers], [replica])
+  })
+})

@@ -8,6 +8,7 @@ import {
   encodeNumber,
   NumbersMachine,
 } from '../../sim/scenarios/consensus-machine.ts'
+import type { SimDriveOptions } from '../../sim/sim-drive.ts'
 import type { Ending, SimPeer } from '../../sim/sim-peer.ts'
 import { World } from '../../sim/world.ts'
 
@@ -16,6 +17,7 @@ export const GROUP = 0
 export interface GroupWorldOptions {
   readonly raft?: Partial<RaftOptions>
   readonly compaction?: CompactionOptions
+  readonly drive?: SimDriveOptions
 }
 
 /** Peers in a quiet world, each with its log and replicas; `a` founds group 0, others are invited. */
@@ -33,7 +35,8 @@ export class GroupWorld {
     for (const name of names) {
       const program = (environment: Environment): Promise<void> =>
         this.#program(name, environment, options)
-      this.peers.set(name, this.world.addPeer(name, { program }))
+      const { drive = {} } = options
+      this.peers.set(name, this.world.addPeer(name, { program, drive }))
     }
   }
 
@@ -61,11 +64,16 @@ export class GroupWorld {
   }
 
   async start(name: string): Promise<void> {
+    this.begin(name)
+    await this.until(() => this.nodes.has(name))
+  }
+
+  /** Starts a process, and does not wait until it has opened anything. */
+  begin(name: string): void {
     this.peer(name).start(error => {
       this.failures.set(name, error)
       this.nodes.delete(name)
     })
-    await this.until(() => this.nodes.has(name))
   }
 
   crash(name: string, ending: Ending = 'process'): void {

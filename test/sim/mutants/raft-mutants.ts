@@ -327,13 +327,6 @@ const driven: readonly Change[] = [
     this.#lastWrite = Promise.resolve()`,
   },
   {
-    name: 'a group that was refused writes on',
-    file: 'node/consensus/raft-group.ts',
-    find: `    if (this.#writing > 0 && wal.refusals !== this.#refusals) throw refusedBefore()
-`,
-    replace: ``,
-  },
-  {
     name: 'an invitation comes before the log was read',
     file: 'node/consensus/consensus-node.ts',
     find: `    if (this.#unopened.has(group)) return Promise.reject(notReady(group))
