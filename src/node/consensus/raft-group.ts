@@ -139,6 +139,11 @@ export class RaftGroup {
     return this.#raft.commit
   }
 
+  /** How long the oldest write has been on its way; 0 if there is none. */
+  get writingMs(): number {
+    return this.#raft.inside.state.writingMs
+  }
+
   /** How far every other member is, where this replica leads; empty elsewhere. */
   get members(): ReadonlyMap<ReplicaId, { readonly match: number; readonly heardMsAgo: number }> {
     const { role, state } = this.#raft.inside

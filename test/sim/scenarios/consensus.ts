@@ -324,7 +324,7 @@ class ConsensusRun {
       this.#start(peer)
     }
     // A sync may still be on its slow way from before.
-    await this.#world.sleep(1_000)
+    await this.#awaitThat('every disk answers', SAME_WITHIN_MS, () => this.#areDisksWell())
     await this.#awaitThat('somebody leads', LEADER_WITHIN_MS, () => this.#leaderPeer !== undefined)
     await this.#awaitThat('the group is where it is wanted', SAME_WITHIN_MS, () =>
       this.#isSettled(),
@@ -338,6 +338,13 @@ class ConsensusRun {
       ({ node }) => node.group(GROUP)?.role === 'leader',
     )
     this.#history.reckon(leader?.machines.get(GROUP)?.numbers ?? [])
+  }
+
+  #areDisksWell(): boolean {
+    return this.#peers.every(({ name }) => {
+      const node = this.#running.get(name)?.node
+      return node !== undefined && (node.group(GROUP)?.writingMs ?? 0) < 200
+    })
   }
 
   #moreDone(count: number): () => boolean {
