@@ -1,5 +1,6 @@
 import type { Scenario } from '../scenario.ts'
 import { consensusScenario } from './consensus.ts'
+import { electionScenario } from './election.ts'
 import { fragmentsScenario } from './fragments.ts'
 import { networkScenario } from './network.ts'
 import { raftScenario } from './raft.ts'
@@ -7,7 +8,12 @@ import { walScenario } from './wal.ts'
 
 /** Every scenario the runner knows, by name. */
 export const scenarios: ReadonlyMap<string, Scenario> = new Map(
-  [walScenario, networkScenario, fragmentsScenario, raftScenario, consensusScenario].map(
-    scenario => [scenario.name, scenario],
-  ),
+  [
+    walScenario,
+    networkScenario,
+    fragmentsScenario,
+    raftScenario,
+    consensusScenario,
+    electionScenario,
+  ].map(scenario => [scenario.name, scenario]),
 )
