@@ -44,6 +44,8 @@ export interface KvLimits {
 
 const DEFAULT_LIMITS: KvLimits = { keysMax: 65_536, bytesMax: 67_108_864 }
 
+const EMPTY = { index: 0, entries: [], changes: [], oldest: 0 }
+
 export class KvMachine implements StateMachine {
   readonly #limits: KvLimits
   #entries: Map<string, KvEntry> = new Map()
@@ -87,9 +89,13 @@ export class KvMachine implements StateMachine {
     return writeKvSnapshot(state)
   }
 
-  /** @throws {HoldfastError} `MALFORMED`, `TOO_LARGE`: the machine is as it was. */
+  /**
+   * No pieces at all make an empty map.
+   * @throws {HoldfastError} `MALFORMED`, `TOO_LARGE`: the machine is as it was.
+   */
   restore(pieces: readonly Uint8Array[]): void {
-    const { index, entries, changes, oldest } = readKvSnapshot(pieces, this.#limits.keysMax)
+    const { index, entries, changes, oldest } =
+      pieces.length === 0 ? EMPTY : readKvSnapshot(pieces, this.#limits.keysMax)
     this.#index = index
     this.#entries = new Map(entries.map(entry => [entry.key, entry]))
     this.#keys = entries.map(({ key }) => key)

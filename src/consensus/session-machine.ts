@@ -45,9 +45,12 @@ export class SessionMachine implements StateMachine {
     return chained(sessions, this.#inner.snapshot())
   }
 
-  /** @throws {HoldfastError} `MALFORMED`, `TOO_LARGE`: the sessions are as they were. */
+  /**
+   * No pieces at all make an empty state.
+   * @throws {HoldfastError} `MALFORMED`, `TOO_LARGE`: the sessions are as they were.
+   */
   restore(pieces: readonly Uint8Array[]): void {
-    const { nowMs, sessions, rest } = readSessions(pieces)
+    const { nowMs, sessions, rest } = pieces.length === 0 ? NOTHING : readSessions(pieces)
     this.#inner.restore(rest)
     this.#sessions = new Sessions(this.#limits)
     this.#sessions.load(nowMs, sessions)
@@ -91,6 +94,8 @@ export class SessionMachine implements StateMachine {
     return answer
   }
 }
+
+const NOTHING = { nowMs: 0, sessions: [], rest: [] }
 
 /** The session as it is now. */
 const frozen = (session: Session): Session => ({ ...session, answers: new Map(session.answers) })

@@ -302,13 +302,24 @@ function play(bench: Bench, step: Step, session: number, timeMs: number): string
   return bench.send({ type: 'close', timeMs, session }).type
 }
 
+test('no snapshot at all is an empty state', () => {
+  const machine = new SessionMachine(new KvMachine())
+  machine.apply([{ index: 1, data: encodeSessionRequest({ type: 'register', timeMs: 1 }) }])
+  machine.restore([])
+  assert.deepEqual(machine.size, { sessions: 0, bytes: 0 })
+  assert.deepEqual([...machine.snapshot()], [...new SessionMachine(new KvMachine()).snapshot()])
+})
+
 test('a broken snapshot is refused and leaves the sessions as they were', () => {
   const bench = new Bench()
   const session = bench.register(7)
   bench.add(session, 1, { timeMs: 7 })
   const pieces = [...bench.machine.snapshot()]
   const [first = new Uint8Array(), ...rest] = pieces
-  for (const broken of [[], [first.subarray(0, 5), ...rest], [first.subarray(0, -1), ...rest]]) {
+  for (const broken of [
+    [first.subarray(0, 5), ...rest],
+    [first.subarray(0, -1), ...rest],
+  ]) {
     assert.throws(
       () => bench.machine.restore(broken),
       error => codeOf(error) === 'MALFORMED',

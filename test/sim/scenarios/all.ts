@@ -2,6 +2,7 @@ import type { Scenario } from '../scenario.ts'
 import { consensusScenario } from './consensus.ts'
 import { electionScenario } from './election.ts'
 import { fragmentsScenario } from './fragments.ts'
+import { kvScenario } from './kv.ts'
 import { networkScenario } from './network.ts'
 import { raftScenario } from './raft.ts'
 import { walScenario } from './wal.ts'
@@ -15,5 +16,6 @@ export const scenarios: ReadonlyMap<string, Scenario> = new Map(
     raftScenario,
     consensusScenario,
     electionScenario,
+    kvScenario,
   ].map(scenario => [scenario.name, scenario]),
 )
