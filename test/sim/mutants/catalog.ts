@@ -3,6 +3,7 @@
  * simulator must find every one of them.
  */
 import { fragmentMutants } from './fragment-mutants.ts'
+import { groupMutants } from './group-mutants.ts'
 import type { Mutant } from './mutant.ts'
 import { raftMutants } from './raft-mutants.ts'
 import { walMutants } from './wal-mutants.ts'
@@ -17,4 +18,5 @@ export const mutants: readonly Mutant[] = [
   ...networkMutants,
   ...fragmentMutants,
   ...raftMutants,
+  ...groupMutants,
 ]
