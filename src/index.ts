@@ -11,3 +11,13 @@ export {
 } from './node/archive/encode-file.ts'
 export { createKeyFile, readKeyFile } from './node/archive/key-file.ts'
 export type { FileProblem } from './node/archive/survey.ts'
+export { parsePlan, parseReport } from './node/recovery-files.ts'
+export {
+  applyPlan,
+  type AppliedPlan,
+  inspectStore,
+  type NetworkPlan,
+  planFromReports,
+  recoveryPhrase,
+  type StoreReport,
+} from './node/recovery.ts'

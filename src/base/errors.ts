@@ -56,6 +56,8 @@ export type Failure =
   | { readonly code: 'CHANGE_REFUSED'; readonly group: number; readonly reason: string }
   /** The replica is not as it was when its recovery was planned. State unchanged; plan anew. */
   | { readonly code: 'PLAN_OUTDATED'; readonly group: number; readonly reason: string }
+  /** Nothing can be recovered in this way, for the reason given. State unchanged. */
+  | { readonly code: 'PLAN_REFUSED'; readonly reason: string }
   /** A bounded queue is full. State unchanged; retry after a while. */
   | { readonly code: 'BUSY'; readonly what: string; readonly limit?: number }
   /** A worker thread died before it answered. State unchanged, its input is lost; retry. */

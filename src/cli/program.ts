@@ -4,6 +4,7 @@ import { decodeCommand } from './decode-command.ts'
 import { encodeCommand } from './encode-command.ts'
 import { EXIT_OK, EXIT_USAGE, exitCodeOf } from './exit-codes.ts'
 import { interruption, Interrupted } from './interruption.ts'
+import { recoverCommand } from './recover-command.ts'
 
 /** Reads the arguments, runs the command they name, and returns the exit code. */
 export async function runProgram(args: readonly string[]): Promise<number> {
@@ -34,5 +35,6 @@ function createProgram(signal: AbortSignal): Command {
   // Commands inherit their program's settings only if they are made by it.
   encodeCommand(program.command('encode'), signal)
   decodeCommand(program.command('decode'), signal)
+  recoverCommand(program.command('recover'), signal)
   return program
 }

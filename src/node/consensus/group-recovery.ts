@@ -52,6 +52,7 @@ export async function applyRecovery(
   if (last.index !== plan.last.index || last.term !== plan.last.term) {
     throw outdated(plan, `its log ends at ${last.index}/${last.term} now`)
   }
+  if (term <= found.start.hard.term) throw outdated(plan, `its term is ${found.start.hard.term}`)
   const name = newReplicaId(peerOf(replica), random)
   const index = last.index + 1
   const hard = { term, vote: name, commit: index }
