@@ -44,7 +44,7 @@ export interface KvGroup {
   queryStale(question: Uint8Array): Uint8Array
 }
 
-export interface KvCallOptions {
+interface KvCallOptions {
   readonly deadlineMs: number
   readonly signal?: AbortSignal | undefined
 }
