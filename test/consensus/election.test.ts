@@ -199,6 +199,18 @@ test('nothing is decided while a change is under way, or for nothing twice', () 
   assert.ok(desk.observe().decision !== undefined)
 })
 
+test('nothing is decided on the way from one set of voters to another', () => {
+  const desk = new Desk('abcd', 'abc')
+  desk.die('c', HOUR_MS)
+  const joint = { voters: ['a', 'b', 'd'], outgoing: ['a', 'b', 'c'], learners: [] }
+  const progress = new Map([...desk.peers.keys()].map(name => [name, { lag: 0, silentMs: 0 }]))
+  const group = { self: 'a', isLeader: true, isChanging: false, configuration: joint, progress }
+  const peers = [...desk.peers.values()]
+  const { decision, holds } = desk.election.step({ type: 'observe', peers, group }, 0)
+  assert.equal(decision, undefined)
+  assert.deepEqual(holds, [{ code: 'CHANGING' }])
+})
+
 test('nothing is decided that would need a majority that is not healthy', () => {
   const desk = new Desk('abcd', 'abc')
   desk.die('b', HOUR_MS)

@@ -124,7 +124,6 @@ const electionChanges: readonly Change[] = [
 `,
     replace: `      if (healthy >= 0 * needed) continue
 `,
-    tests: ['consensus/election.test.ts'],
   },
   {
     name: 'let the leader remove itself',
@@ -149,7 +148,6 @@ const electionChanges: readonly Change[] = [
     file: 'consensus/election.ts',
     find: `const DEAD_MS = 60_000`,
     replace: `const DEAD_MS = 600_000`,
-    tests: ['consensus/election.test.ts'],
   },
   {
     name: 'remember nothing of a swap but its age',
@@ -161,11 +159,14 @@ const electionChanges: readonly Change[] = [
     replace: `  }
 
   /** A learner`,
-    tests: ['consensus/election.test.ts'],
   },
 ]
 
 export const groupMutants: readonly Mutant[] = [
   ...kvChanges.map(change => ({ ...change, scenario: 'kv' })),
-  ...electionChanges.map(change => ({ ...change, scenario: 'election' })),
+  ...electionChanges.map(change => ({
+    ...change,
+    scenario: 'election',
+    tests: ['consensus/election.test.ts'],
+  })),
 ]

@@ -75,7 +75,7 @@ export class Town {
     this.#watchQuorum()
     this.#electLeader()
     if (this.nowMs % 1_000 === 0) for (const peer of this.peers) this.#ask(peer)
-    this.#watchZones()
+    if (this.nowMs % ZONES_EVERY_MS === 0) this.#watchZones()
   }
 
   #age(peer: TownPeer): void {
@@ -88,7 +88,7 @@ export class Town {
   #finishChange(): void {
     const next = this.#pending
     if (next === undefined || this.leader === undefined) return
-    if (!this.#hasMajorities(next)) return
+    if (!this.#hasMajorities(next) || !this.#random.chance(PACE)) return
     this.#pending = undefined
     this.#inForce(next)
     if (isJoint(next)) this.#pending = leave(next)
@@ -206,7 +206,7 @@ export class Town {
 
   #watchZones(): void {
     const isCrowded = this.leader !== undefined && this.#crowd(this.configuration.voters) > 0
-    this.#crowdedMs = isCrowded ? this.#crowdedMs + TICK_MS : 0
+    this.#crowdedMs = isCrowded ? this.#crowdedMs + ZONES_EVERY_MS : 0
     demand(this.#crowdedMs < CROWDED_MS_MAX, 'voters stay crowded in one zone')
   }
 
@@ -278,8 +278,11 @@ export interface TownSettings {
   readonly lossOfDecisions: number
 }
 
-const TICK_MS = 250
-const FAILOVER_MS = 750
+const TICK_MS = 500
+/** How likely a step of a change is done within a tick. */
+const PACE = 0.4
+const ZONES_EVERY_MS = 5_000
+const FAILOVER_MS = 1_000
 const DEAD_AFTER_MS = 10_000
 /** Per tick: half in 30 minutes. */
 const FLAP_DECAY: number = 0.5 ** (TICK_MS / 1_800_000)

@@ -76,7 +76,7 @@ function settle(town: Town): void {
   )
   demand(voters.length >= sizeFor(town.peers.length), 'voters are few although all is quiet')
   const before = town.history.length
-  town.pass(QUIET_MS)
+  town.pass(QUIET_MS / 3)
   demand(town.history.length - before <= CHANGES_QUIET_MAX, 'voters change although all is quiet')
 }
 
@@ -85,4 +85,4 @@ const sizeFor = (peers: number): number => (peers < 3 ? 1 : peers < 7 ? 3 : 5)
 /** Long enough for flapping to be forgiven. */
 const QUIET_MS = 3 * 60 * 60_000
 /** A swap every ten minutes and its learner's coming and going, until the steadiest vote. */
-const CHANGES_QUIET_MAX = 40
+const CHANGES_QUIET_MAX = 30
