@@ -40,11 +40,11 @@ export interface KvGroup {
   propose(command: Uint8Array, options: KvCallOptions): Promise<Uint8Array>
   /** See `ConsensusNode.query`. */
   query(question: Uint8Array, options: KvCallOptions): Promise<Uint8Array>
-  /** Answers from the state here, however old. */
-  queryStale(question: Uint8Array): Uint8Array
+  /** Answers from a state, however old. */
+  queryStale(question: Uint8Array): Uint8Array | Promise<Uint8Array>
 }
 
-interface KvCallOptions {
+export interface KvCallOptions {
   readonly deadlineMs: number
   readonly signal?: AbortSignal | undefined
 }
@@ -122,7 +122,7 @@ export class KvClient {
   }
 
   /**
-   * Tells of each change under a prefix above revision `after`, in order, as this peer learns of it.
+   * Tells of each change under a prefix above revision `after`, in order, as a replica learns of it.
    * Ends with the signal's reason.
    * @throws {HoldfastError} `WATCH_TRIMMED` if changes above `after` are no longer known.
    */
@@ -131,7 +131,7 @@ export class KvClient {
     for (;;) {
       signal?.throwIfAborted()
       const question = { type: 'changes', prefix, after: through, limit: CHANGES_MAX } as const
-      const reply = decodeKvReply(this.#group.queryStale(encodeKvQuestion(question)))
+      const reply = decodeKvReply(await this.#group.queryStale(encodeKvQuestion(question)))
       if (reply.type === 'trimmed') throw trimmed(through, reply.oldest)
       if (reply.type !== 'changes') throw strange(reply.type)
       yield* reply.changes

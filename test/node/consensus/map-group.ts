@@ -8,6 +8,7 @@ import { SessionMachine } from '../../../src/consensus/session-machine.ts'
 import { ConsensusNode } from '../../../src/node/consensus/consensus-node.ts'
 import { SnapshotStore } from '../../../src/node/consensus/snapshot-store.ts'
 import { KvClient } from '../../../src/node/kv/kv-client.ts'
+import { RemoteKvGroup, serveKv } from '../../../src/node/kv/kv-remote.ts'
 import { Wal } from '../../../src/storage/wal.ts'
 import type { SimPeer } from '../../sim/sim-peer.ts'
 import { World } from '../../sim/world.ts'
@@ -53,6 +54,7 @@ export class MapGroup {
       query: (question: Uint8Array, options: object) => node.query(GROUP, question, options),
       queryStale: (question: Uint8Array) => node.queryStale(GROUP, question),
     }
+    serveKv(network, group)
     this.clients.set(network.self, new KvClient({ group, clock, timers }))
     await failure
   }
@@ -61,6 +63,17 @@ export class MapGroup {
     const node = this.nodes.get(name)
     assert.ok(node !== undefined)
     return node
+  }
+
+  /** A peer that has no replica and uses the map through those that do. */
+  addGuest(name: string): void {
+    const program = async ({ network, clock, timers }: Environment): Promise<void> => {
+      const group = new RemoteKvGroup(network, () => NAMES)
+      this.clients.set(name, new KvClient({ group, clock, timers }))
+      await sleep(timers, 1e9)
+    }
+    this.world.addPeer(name, { program })
+    this.start(name)
   }
 
   peer(name: string): SimPeer {

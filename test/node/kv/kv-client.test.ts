@@ -42,6 +42,27 @@ test('what one peer writes another reads, and a watch tells of it', async () => 
   })
 })
 
+test('a peer without a replica reads, writes and watches through the others', async () => {
+  const group = new MapGroup(6, 1_000)
+  await group.world.play(async () => {
+    await group.found()
+    group.addGuest('guest')
+    await group.world.sleep(1_000)
+    const guest = group.client('guest')
+    const revision = await guest.put('k', fromUtf8('x'))
+    assert.equal(text(await group.client('a').get('k')), 'x')
+    group.peer('a').crash('process')
+    await group.world.sleep(3_000)
+    assert.equal(text(await guest.get('k')), 'x')
+    const later = await guest.put('k', fromUtf8('y'))
+    assert.ok(later > revision)
+    for await (const { revision: told } of guest.watch('k', revision)) {
+      assert.equal(told, later)
+      break
+    }
+  })
+})
+
 test('without a majority a write ends in time with a clear error', async () => {
   const group = new MapGroup(4, 1_000)
   await group.world.play(async () => {
@@ -68,7 +89,9 @@ for (const seed of [1, 2, 3, 4, 5]) {
     let settled = 0
     await world.play(async () => {
       await group.found()
-      const work = NAMES.map(async name => {
+      group.addGuest('guest')
+      await world.sleep(1_000)
+      const work = [...NAMES, 'guest'].map(async name => {
         for (let at = 0; !over.signal.aborted; at++) {
           await world.sleep(random.exponential(60))
           if (group.peer(name).isRunning && (await operate(name, `${name}${at}`))) settled++
