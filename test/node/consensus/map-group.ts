@@ -30,10 +30,10 @@ export class MapGroup {
   program: (environment: Environment) => Promise<void> = environment => this.serve(environment)
   readonly #snapshotEntries: number
 
-  constructor(seed: number, snapshotEntries: number) {
+  constructor(seed: number, snapshotEntries: number, names: readonly string[] = NAMES) {
     this.world = new World(seed)
     this.#snapshotEntries = snapshotEntries
-    for (const name of NAMES) {
+    for (const name of names) {
       this.world.addPeer(name, { program: environment => this.program(environment) })
     }
   }
