@@ -24,3 +24,13 @@ export {
 } from './node/log.ts'
 export type { NodeOptions, ProfileName } from './node/node-options.ts'
 export type { NodeEvent, NodeState, NodeStatus, PeerClockView, PeerView } from './node/views.ts'
+export { parsePlan, parseReport } from './node/recovery-files.ts'
+export {
+  applyPlan,
+  type AppliedPlan,
+  inspectStore,
+  type NetworkPlan,
+  planFromReports,
+  recoveryPhrase,
+  type StoreReport,
+} from './node/recovery.ts'

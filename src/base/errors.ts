@@ -79,6 +79,14 @@ export type Failure =
   | { readonly code: 'OUTCOME_UNKNOWN'; readonly group: number; readonly reason: string }
   /** The group cannot take this change now, or ever, for the reason given. State unchanged. */
   | { readonly code: 'CHANGE_REFUSED'; readonly group: number; readonly reason: string }
+  /** The replica is not as it was when its recovery was planned. State unchanged; plan anew. */
+  | { readonly code: 'PLAN_OUTDATED'; readonly group: number; readonly reason: string }
+  /** Nothing can be recovered in this way, for the reason given. State unchanged. */
+  | { readonly code: 'PLAN_REFUSED'; readonly reason: string }
+  /** The replicated map has no room for another key, or for more bytes. State unchanged. */
+  | { readonly code: 'MAP_FULL'; readonly what: string }
+  /** Changes above `after` are no longer known. Read the keys, then watch from `oldest` on. */
+  | { readonly code: 'WATCH_TRIMMED'; readonly after: number; readonly oldest: number }
   /** A bounded queue is full. State unchanged; retry after a while. */
   | { readonly code: 'BUSY'; readonly what: string; readonly limit?: number }
   /** A worker thread died before it answered. State unchanged, its input is lost; retry. */

@@ -5,6 +5,7 @@ import { encodeCommand } from './encode-command.ts'
 import { EXIT_OK, EXIT_USAGE, exitCodeOf } from './exit-codes.ts'
 import { interruption, Interrupted } from './interruption.ts'
 import { banCommand, inviteCommand } from './member-commands.ts'
+import { recoverCommand } from './recover-command.ts'
 import { upCommand } from './up-command.ts'
 import { clockCommand, peersCommand, statusCommand } from './view-commands.ts'
 
@@ -43,5 +44,6 @@ function createProgram(signal: AbortSignal): Command {
   clockCommand(program.command('clock'), signal)
   encodeCommand(program.command('encode'), signal)
   decodeCommand(program.command('decode'), signal)
+  recoverCommand(program.command('recover'), signal)
   return program
 }

@@ -74,6 +74,13 @@ export function decodeSegmentHeader(
   return undefined
 }
 
+/** The network a segment belongs to, from either copy of its header; undefined if unreadable. */
+export const networkIdIn = (bytes: Uint8Array, path: string): Uint8Array | undefined =>
+  (
+    decodeCopy(bytes.subarray(0, SECTOR_BYTES), path) ??
+    decodeCopy(bytes.subarray(SECTOR_BYTES, SEGMENT_HEADER_BYTES), path)
+  )?.networkId
+
 function decodeCopy(sector: Uint8Array, path: string): SegmentHeader | undefined {
   if (sector.length < HEADER_SIZE + 4) return undefined
   const reader = new BinaryReader(sector)

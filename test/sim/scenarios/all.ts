@@ -3,6 +3,10 @@ import { clockScenario } from './clock.ts'
 import { consensusScenario } from './consensus.ts'
 import { fragmentsScenario } from './fragments.ts'
 import { membershipScenario } from './membership.ts'
+import { consensusScenario } from './consensus.ts'
+import { electionScenario } from './election.ts'
+import { fragmentsScenario } from './fragments.ts'
+import { kvScenario } from './kv.ts'
 import { networkScenario } from './network.ts'
 import { raftScenario } from './raft.ts'
 import { walScenario } from './wal.ts'
@@ -13,4 +17,13 @@ export const scenarios: ReadonlyMap<string, Scenario> = new Map(
   [walScenario, networkScenario, fragmentsScenario, raftScenario, consensusScenario].map(
     scenario => [scenario.name, scenario],
   ),
+  [
+    walScenario,
+    networkScenario,
+    fragmentsScenario,
+    raftScenario,
+    consensusScenario,
+    electionScenario,
+    kvScenario,
+  ].map(scenario => [scenario.name, scenario]),
 )

@@ -1,0 +1,176 @@
+import { join } from 'node:path'
+
+import { fromUtf8, toHex, toUtf8 } from '../base/bytes.ts'
+import type { Disk } from '../base/environment.ts'
+import { codeOf, HoldfastError } from '../base/errors.ts'
+import { planRecovery, type RecoveryPlan, type Survivor } from '../consensus/recovery.ts'
+import { openDisk } from '../storage/disk.ts'
+import { networkIdIn, SEGMENT_HEADER_BYTES, segmentNumber } from '../storage/wal-segment.ts'
+import { Wal } from '../storage/wal.ts'
+import { applyRecovery, inspectGroups } from './consensus/group-recovery.ts'
+import { SnapshotStore } from './consensus/snapshot-store.ts'
+import { systemRandom, systemTimers } from './system.ts'
+
+/**
+ * Recovery of groups that have lost a majority of their voters, on the directories that hold the
+ * log and the snapshots of stopped peers:
+ *
+ *     each peer:  inspectStore  → report
+ *     one place:  planFromReports(all reports)  → plan
+ *     the chosen: applyPlan(plan)
+ */
+export interface StoreReport {
+  readonly format: string
+  /** Hexadecimal. */
+  readonly network: string
+  /** Empty before the first recovery. */
+  readonly epoch: string
+  readonly survivors: readonly Survivor[]
+}
+
+export interface NetworkPlan {
+  readonly format: string
+  readonly network: string
+  /** Of the network from now on: peers of any other are to be refused. */
+  readonly epoch: string
+  readonly groups: readonly RecoveryPlan[]
+  /** Groups for which nothing is planned, and why. */
+  readonly refused: readonly { readonly group: number; readonly reason: string }[]
+}
+
+export interface AppliedPlan {
+  readonly group: number
+  /** The replica's new name. */
+  readonly replica: string
+}
+
+const REPORT_FORMAT = 'holdfast-survivors-1'
+const PLAN_FORMAT = 'holdfast-recovery-1'
+const EPOCH_BYTES = 16
+const EPOCH_FILE = 'epoch'
+const EPOCH_FILE_BYTES_MAX = 64
+
+/**
+ * What a stopped peer has of each group. Opens the log as a start would.
+ * @throws {HoldfastError} `FILE_NOT_FOUND` if there is no log in it; `FOREIGN_STORE`, `DISK_*`
+ */
+export async function inspectStore(directory: string): Promise<StoreReport> {
+  return withStore(directory, async ({ wal, snapshots, disk, network }) => ({
+    format: REPORT_FORMAT,
+    network: toHex(network),
+    epoch: await readEpoch(disk),
+    survivors: await inspectGroups(wal, snapshots),
+  }))
+}
+
+/**
+ * A plan from what all survivors report, the same for the same reports but for its epoch.
+ * @throws {HoldfastError} `PLAN_REFUSED` if they are not of one network and epoch, or no group can be
+ * recovered.
+ */
+export function planFromReports(reports: readonly StoreReport[]): NetworkPlan {
+  const [first] = reports
+  if (first === undefined) throw planRefused('there are no reports')
+  for (const { format, network, epoch } of reports) {
+    if (format !== REPORT_FORMAT) throw planRefused(`'${format}' is no report`)
+    if (network !== first.network) throw planRefused('they are of different networks')
+    if (epoch !== first.epoch) throw planRefused('they are of different epochs')
+  }
+  const survivors = reports.flatMap(report => report.survivors)
+  const numbers = [...new Set(survivors.map(({ group }) => group))].toSorted((a, b) => a - b)
+  const groups: RecoveryPlan[] = []
+  const refused: { group: number; reason: string }[] = []
+  for (const group of numbers) {
+    const plan = planRecovery(survivors.filter(survivor => survivor.group === group))
+    if ('replica' in plan) groups.push(plan)
+    else refused.push({ group, reason: plan.refused.reason })
+  }
+  if (groups.length === 0) {
+    const why = refused.map(({ group, reason }) => `group ${group}: ${reason}`).join('; ')
+    throw planRefused(why === '' ? 'nothing survives' : why)
+  }
+  const epoch = toHex(systemRandom().bytes(EPOCH_BYTES))
+  return { format: PLAN_FORMAT, network: first.network, epoch, groups, refused }
+}
+
+/** What has to be typed before a plan is applied. */
+export const recoveryPhrase = ({ groups }: NetworkPlan): string =>
+  `acknowledged writes of group ${groups.map(({ group }) => group).join(', ')} may be lost`
+
+/**
+ * Makes the replicas in this directory that the plan names the only voters of their groups. The
+ * epoch is written first: whoever died in between has fenced the old network off, and applies again.
+ * @throws {HoldfastError} `PLAN_REFUSED` if the plan is of another network or names none of them;
+ * `PLAN_OUTDATED`; `DISK_*`
+ */
+export async function applyPlan(directory: string, plan: NetworkPlan): Promise<AppliedPlan[]> {
+  if (plan.format !== PLAN_FORMAT) throw planRefused(`'${plan.format}' is no plan`)
+  return withStore(directory, async ({ wal, snapshots, disk, network }) => {
+    if (toHex(network) !== plan.network) throw planRefused('it is for another network')
+    const here = new Set((await inspectGroups(wal, snapshots)).map(({ replica }) => replica))
+    const chosen = plan.groups.filter(({ replica }) => here.has(replica))
+    if (chosen.length === 0) throw planRefused('it chose another peer, or was applied already')
+    await disk.replace(EPOCH_FILE, fromUtf8(plan.epoch))
+    const applied: AppliedPlan[] = []
+    for (const each of chosen) {
+      const replica = await applyRecovery(wal, snapshots, each, systemRandom())
+      applied.push({ group: each.group, replica })
+    }
+    return applied
+  })
+}
+
+/** The epoch of the network in a store; empty before the first recovery. */
+export async function readEpoch(disk: Disk): Promise<string> {
+  try {
+    const file = await disk.open(EPOCH_FILE, 'read')
+    const bytes = await file.read(0, EPOCH_FILE_BYTES_MAX)
+    await file.close()
+    return toUtf8(bytes)
+  } catch (error) {
+    if (codeOf(error) === 'FILE_NOT_FOUND') return ''
+    throw error
+  }
+}
+
+interface Store {
+  readonly disk: Disk
+  readonly wal: Wal
+  readonly snapshots: SnapshotStore
+  readonly network: Uint8Array
+}
+
+async function withStore<Result>(
+  directory: string,
+  work: (store: Store) => Promise<Result>,
+): Promise<Result> {
+  const disk = openDisk(directory)
+  const network = await networkOf(disk, directory)
+  const wal = await Wal.open({
+    disk,
+    networkId: network,
+    timers: systemTimers,
+    random: systemRandom(),
+  })
+  try {
+    return await work({ disk, wal, snapshots: await SnapshotStore.open(disk), network })
+  } finally {
+    await wal.close()
+  }
+}
+
+/** From the first segment that says so. */
+async function networkOf(disk: Disk, directory: string): Promise<Uint8Array> {
+  for (const { name } of await disk.list('.')) {
+    if (segmentNumber(name) === undefined) continue
+    const file = await disk.open(name, 'read')
+    const network = networkIdIn(await file.read(0, SEGMENT_HEADER_BYTES), name)
+    await file.close()
+    if (network !== undefined) return network
+  }
+  const path = join(directory, '*.wal')
+  throw new HoldfastError(`Cannot find a log: ${path}`, { code: 'FILE_NOT_FOUND', path })
+}
+
+const planRefused = (reason: string): HoldfastError =>
+  new HoldfastError(`Cannot recover: ${reason}`, { code: 'PLAN_REFUSED', reason })
