@@ -29,12 +29,6 @@ const changes: readonly Omit<Mutant, 'scenario'>[] = [
     replace: `low: this.#last.low + frequency * ageMs,`,
   },
   {
-    name: 'believe a slope from two points',
-    file: 'clock/estimator.ts',
-    find: `  const trust = CRYSTAL_RATE_MAX ** 2 / (CRYSTAL_RATE_MAX ** 2 + slopeError ** 2)`,
-    replace: `  const trust = Number.isFinite(slopeError) ? 1 : 0`,
-  },
-  {
     name: 'assume a crystal of 5 ppm',
     file: 'clock/estimator.ts',
     find: `rateError: Math.max(RATE_ERROR_MIN, doubt + CRYSTAL_WANDER)`,
