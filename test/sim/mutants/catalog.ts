@@ -3,6 +3,7 @@
  * simulator must find every one of them.
  */
 import { clockMutants } from './clock-mutants.ts'
+import { admissionMutants } from './admission-mutants.ts'
 import { fragmentMutants } from './fragment-mutants.ts'
 import { groupMutants } from './group-mutants.ts'
 import { membershipMutants } from './membership-mutants.ts'
@@ -23,4 +24,5 @@ export const mutants: readonly Mutant[] = [
   ...membershipMutants,
   ...raftMutants,
   ...groupMutants,
+  ...admissionMutants,
 ]

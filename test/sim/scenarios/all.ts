@@ -2,6 +2,7 @@ import type { Scenario } from '../scenario.ts'
 import { clockScenario } from './clock.ts'
 import { consensusScenario } from './consensus.ts'
 import { electionScenario } from './election.ts'
+import { admissionScenario } from './admission.ts'
 import { fragmentsScenario } from './fragments.ts'
 import { kvScenario } from './kv.ts'
 import { membershipScenario } from './membership.ts'
@@ -22,4 +23,7 @@ export const scenarios: ReadonlyMap<string, Scenario> = new Map(
     electionScenario,
     kvScenario,
   ].map(scenario => [scenario.name, scenario]),
+  [walScenario, networkScenario, fragmentsScenario, membershipScenario, admissionScenario].map(
+    scenario => [scenario.name, scenario],
+  ),
 )
