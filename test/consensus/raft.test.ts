@@ -118,6 +118,19 @@ test('a heartbeat commits no more than it says', () => {
   assert.equal(cluster.raft('b').commit, 1)
 })
 
+test('what lies below the base of a log fits, for it is committed', () => {
+  const cluster = followerWithLog()
+  tell(cluster, 'a', 'b', { type: 'heartbeat', term: 3, commit: 3, round: 1 })
+  cluster.compact('b', 2)
+  assert.equal(cluster.raft('b').inside.state.log.base.index, 2)
+  const heard = tell(cluster, 'a', 'b', append(3, [1, 1], [entry(2, 1), entry(3, 2), entry(4, 3)]))
+  assert.deepEqual(heard, ['b→a appendAnswer 3 hit 4'])
+  // An old message says no less than what is known to be common.
+  assert.deepEqual(tell(cluster, 'a', 'b', append(3, [0, 0], [entry(1, 1)])), [
+    'b→a appendAnswer 3 hit 2',
+  ])
+})
+
 test('an append that does not fit is refused with the place where the logs may agree', () => {
   const cluster = followerWithLog()
   const heard = tell(cluster, 'a', 'b', append(9, [9, 1], [entry(10, 9)]))

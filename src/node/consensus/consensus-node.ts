@@ -56,6 +56,7 @@ export class ConsensusNode {
   readonly #snapshots: SnapshotStore
   readonly #transport: RaftTransport
   readonly #calls: LeaderCalls
+  readonly #intake: SnapshotIntake
   readonly #groups = new Map<number, RaftGroup>()
   /** Groups whose log lost something. */
   readonly #damaged = new Set<number>()
@@ -92,6 +93,7 @@ export class ConsensusNode {
     const groupOf = (group: number): RaftGroup | undefined => this.#groups.get(group)
     this.#calls = new LeaderCalls({ network, timers, clock, groupOf })
     const intake = new SnapshotIntake(snapshots, groupOf)
+    this.#intake = intake
     network.onRequest(SNAPSHOT_PROTOCOL, (from, body) => this.#onDisk(intake.take(from, body)))
     network.onRequest(HOST, async (_from, body) => {
       const replica = await this.#onDisk(this.host(Number(toUtf8(body))))
@@ -200,9 +202,10 @@ export class ConsensusNode {
   }
 
   /** Stops every group; nobody is left waiting. */
-  close(): void {
+  async close(): Promise<void> {
     this.#controller.abort(new HoldfastError('stopped', { code: 'CLOSED', what: 'consensus' }))
     for (const group of this.#groups.values()) group.stop('this peer stops')
+    await this.#intake.close()
   }
 
   #replica(group: number): RaftGroup {

@@ -24,7 +24,7 @@ export interface CompactionOptions {
   readonly snapshotEntries?: number
   /** @default 16 MiB */
   readonly snapshotBytes?: number
-  /** @default 4096 */
+  /** None are kept when it was their size that called for a snapshot. @default 4096 */
   readonly keptEntries?: number
 }
 
@@ -302,22 +302,25 @@ export class RaftGroup {
   #rested(): void {
     this.#waiting.reached(this.applied.index)
     const { snapshotEntries = 8_192, snapshotBytes = 16_777_216 } = this.#options.compaction
-    const isDue = this.#entriesSince >= snapshotEntries || this.#bytesSince >= snapshotBytes
+    const isLarge = this.#bytesSince >= snapshotBytes
+    const isDue = isLarge || this.#entriesSince >= snapshotEntries
     if (!isDue || this.#isCompacting || this.#isStopped) return
     this.#isCompacting = true
-    this.#compact().catch((error: unknown) => this.#fail(error))
+    // The log is in memory, so what is kept for those who lag is bounded in bytes as well.
+    const kept = isLarge ? 0 : (this.#options.compaction.keptEntries ?? 4_096)
+    this.#compact(kept).catch((error: unknown) => this.#fail(error))
   }
 
   /** Puts the state into a file, and only then lets go of the entries that made it. */
-  async #compact(): Promise<void> {
-    const { snapshots, machine, compaction } = this.#options
+  async #compact(keptEntries: number): Promise<void> {
+    const { snapshots, machine } = this.#options
     const snapshot = this.applied
     const pieces = machine.snapshot()
     this.#entriesSince = 0
     this.#bytesSince = 0
     await snapshots.write(this.group, snapshot, pieces)
     this.#isCompacting = false
-    const keepFrom = Math.max(0, snapshot.index - (compaction.keptEntries ?? 4_096))
+    const keepFrom = Math.max(0, snapshot.index - keptEntries)
     this.step({ type: 'compact', snapshot, keepFrom })
     await snapshots.removeOlder(this.group)
   }

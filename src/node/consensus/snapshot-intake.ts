@@ -56,6 +56,11 @@ export class SnapshotIntake {
     }
   }
 
+  /** Lets go of what was being written; what there is of it is removed at the next start. */
+  async close(): Promise<void> {
+    for (const [group, session] of this.#sessions) await this.#end(group, session)
+  }
+
   async #store(piece: Piece, taker: SnapshotTaker): Promise<number> {
     const { snapshot, sizeBytes, offset, bytes } = piece
     if (snapshot.index <= taker.commit) {

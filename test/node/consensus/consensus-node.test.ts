@@ -298,3 +298,29 @@ test('power may fail at any moment of a compaction', async () => {
     }
   })
 })
+
+test('a peer that stops leaves nobody waiting, and says no more', async () => {
+  const group = new GroupWorld('abc')
+  await group.play(async () => {
+    const { leader, leaderName } = group
+    const others = everybody.filter(name => name !== leaderName)
+    group.world.network.partition([leaderName], others)
+    const waiting = rejectsWith('OUTCOME_UNKNOWN', group.propose(leaderName, 1, 5_000))
+    await group.world.sleep(20)
+    await leader.close()
+    await waiting
+    const { messagesSent } = leader
+    await group.world.sleep(1_000)
+    assert.equal(leader.messagesSent, messagesSent)
+  })
+})
+
+test('entries that are large are not kept for those who lag', async () => {
+  const group = new GroupWorld('a', { compaction: { snapshotBytes: 20, keptEntries: 1_000 } })
+  await group.play(async () => {
+    for (let number = 1; number <= 60; number++) await group.propose('a', number)
+    await group.world.sleep(100)
+    const [, begin = '0'] = /log (\d+)\//.exec(group.group('a').describe()) ?? []
+    assert.ok(Number(begin) > 30, group.group('a').describe())
+  })
+})

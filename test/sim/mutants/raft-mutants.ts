@@ -371,9 +371,9 @@ const driven: readonly Change[] = [
     file: 'node/consensus/raft-group.ts',
     find: `    await snapshots.write(this.group, snapshot, pieces)
     this.#isCompacting = false
-    const keepFrom = Math.max(0, snapshot.index - (compaction.keptEntries ?? 4_096))
+    const keepFrom = Math.max(0, snapshot.index - keptEntries)
     this.step({ type: 'compact', snapshot, keepFrom })`,
-    replace: `    const keepFrom = Math.max(0, snapshot.index - (compaction.keptEntries ?? 4_096))
+    replace: `    const keepFrom = Math.max(0, snapshot.index - keptEntries)
     this.step({ type: 'compact', snapshot, keepFrom })
     await snapshots.write(this.group, snapshot, pieces)
     this.#isCompacting = false`,
