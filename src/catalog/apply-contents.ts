@@ -23,6 +23,7 @@ import { type Position, positionOf } from './position.ts'
 import {
   type Content,
   type ContentName,
+  OBJECT_BYTES_MAX,
   type Part,
   PARTS_MAX,
   rowOf,
@@ -220,6 +221,7 @@ export function* completeUpload(
   yield* work.account(bucketName, { uploads: -1 })
   const { etag, checksums } = command
   const sizeBytes = sizes.reduce((sum, part) => sum + part.sizeBytes, 0)
+  insist(sizeBytes <= OBJECT_BYTES_MAX, 'size of the object')
   const lock = newLock(bucket, upload, work.nowMs)
   const body = { type: 'content', content, home: undefined, holder: content } as const
   const version = { ...upload, ...lock, sizeBytes, etag, checksums, parts: sizes.length, body }

@@ -16,6 +16,7 @@ import {
   type Body,
   type Description,
   INLINE_BYTES_MAX,
+  OBJECT_BYTES_MAX,
   type Pair,
   rowOf,
   type Version,
@@ -252,7 +253,7 @@ export const resultOf = (version: Version): Result => ({
 })
 
 export function checkDescription({ headers, tags, sizeBytes }: Description): void {
-  insist(Number.isSafeInteger(sizeBytes), 'size of the object')
+  insist(sizeBytes <= OBJECT_BYTES_MAX, 'size of the object')
   const size = headers.reduce((sum, { name, value }) => sum + name.length + value.length, 0)
   insist(size <= HEADERS_BYTES_MAX, 'few headers')
   checkTags(tags)

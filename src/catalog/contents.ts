@@ -9,6 +9,7 @@ import {
   PARTS_MAX,
   rowOf,
   type Segment,
+  SEGMENT_BYTES_MAX,
   type Watch,
 } from './records.ts'
 import { insist, refuse } from './refusals.ts'
@@ -114,7 +115,8 @@ export function* finishBlob(
   insist(part >= 1 && part <= PARTS_MAX, 'part number')
   insist(compare(blob.subarray(0, 2), u16(part)) === 0, 'blob of this part')
   insist(firstSegment + segments.length === segmentCount, 'all segments')
-  insist(sizeBytes > 0, 'blob with bytes')
+  const most = segmentCount * SEGMENT_BYTES_MAX
+  insist(sizeBytes > 0 && sizeBytes <= most, 'bytes of the segments')
   yield* addSegments(work, home, { content, blob: init })
   return {
     source: undefined,

@@ -36,6 +36,10 @@ export const PARTS_MAX = 10_000
 export const EXTENTS_MAX = 256
 export const ENVELOPE_BYTES_MAX = 512
 export const SEGMENT_BYTES_MAX = 16_777_216
+/** 64 TiB. Copies by reference could make more of what is there. */
+export const OBJECT_BYTES_MAX: number = 2 ** 46
+/** A hundred years: sums of moments and spans stay exact. */
+const SPAN_MS_MAX = 3_200_000_000_000
 export const FRAGMENTS_MAX = 256
 export const FRAGMENT_ID_BYTES = 36
 export const DOCUMENT_BYTES_MAX = 65_536
@@ -85,7 +89,7 @@ export interface DefaultRetention {
 
 export const defaultRetentionCodec: Codec<DefaultRetention> = struct<DefaultRetention>({
   mode: oneOf('governance', 'compliance'),
-  forMs: natural(),
+  forMs: natural(SPAN_MS_MAX),
 })
 
 export type Versioning = 'off' | 'enabled' | 'suspended'

@@ -35,7 +35,7 @@ import type { TableName } from './tables.ts'
 const VERSION = 1
 const LAST = 1
 const HASH_BYTES = 8
-/** A chunk is closed once it has grown beyond this. */
+/** A chunk is closed once it has grown beyond this; in tests sooner. */
 export const CHUNK_BYTES = 262_144
 const ROW_KEY_BYTES_MAX = POSITION_BYTES_MAX + 256
 const ROW_VALUE_BYTES_MAX = 2 << 20
@@ -49,7 +49,11 @@ export interface Chunk {
 }
 
 /** The chunk after `after`; the first for undefined. */
-export function* readChunk(group: number, after: Uint8Array | undefined): Program<Chunk> {
+export function* readChunk(
+  group: number,
+  after: Uint8Array | undefined,
+  chunkBytes: number = CHUNK_BYTES,
+): Program<Chunk> {
   const rows: Row[] = []
   let size = 0
   for (const section of yield* sectionsOf(group)) {
@@ -61,7 +65,7 @@ export function* readChunk(group: number, after: Uint8Array | undefined): Progra
       for (const row of page) {
         rows.push(row)
         size += row.key.length + row.value.length + 8
-        if (size >= CHUNK_BYTES) return { bytes: encode(group, rows, false), next: row.key.slice() }
+        if (size >= chunkBytes) return { bytes: encode(group, rows, false), next: row.key.slice() }
       }
       if (page.length < PAGE_ROWS) break
       from = page.at(-1)?.key ?? from

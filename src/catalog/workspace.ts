@@ -144,13 +144,18 @@ export class Workspace {
 
 export const NO_USAGE: Usage = { objects: 0, versions: 0, markers: 0, bytes: 0, uploads: 0 }
 
-export const addUsage = (usage: Usage, change: Partial<Usage>): Usage => ({
-  objects: usage.objects + (change.objects ?? 0),
-  versions: usage.versions + (change.versions ?? 0),
-  markers: usage.markers + (change.markers ?? 0),
-  bytes: usage.bytes + (change.bytes ?? 0),
-  uploads: usage.uploads + (change.uploads ?? 0),
-})
+export function addUsage(usage: Usage, change: Partial<Usage>): Usage {
+  const bytes = usage.bytes + (change.bytes ?? 0)
+  // Copies by reference can add up to more than anybody stores, and than a number holds exactly.
+  insist(Number.isSafeInteger(bytes), 'bucket of at most 8 PiB')
+  return {
+    objects: usage.objects + (change.objects ?? 0),
+    versions: usage.versions + (change.versions ?? 0),
+    markers: usage.markers + (change.markers ?? 0),
+    bytes,
+    uploads: usage.uploads + (change.uploads ?? 0),
+  }
+}
 
 /** How ids are shown. */
 export const spell = (...ids: readonly Uint8Array[]): string => toHex(concat([...ids]))

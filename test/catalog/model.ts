@@ -737,7 +737,7 @@ export class Model {
       no('INVALID_COMMAND')
     }
     if (blob.firstSegment + blob.segments.length !== blob.segmentCount) no('INVALID_COMMAND')
-    if (blob.sizeBytes === 0) no('INVALID_COMMAND')
+    if (blob.sizeBytes === 0 || blob.sizeBytes > blob.segmentCount * 2 ** 24) no('INVALID_COMMAND')
     this.#checkSegments(content, blob, no)
   }
 

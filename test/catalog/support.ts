@@ -10,7 +10,7 @@ import type { Description, RangeState, SegmentInit } from '../../src/catalog/rec
 import { type Result, results } from '../../src/catalog/results.ts'
 import type { Program } from '../../src/catalog/rows.ts'
 import { holds } from '../../src/catalog/shard-map.ts'
-import type { Workspace } from '../../src/catalog/workspace.ts'
+import type { ApplyContext, Workspace } from '../../src/catalog/workspace.ts'
 import { MemoryRows } from './memory-rows.ts'
 
 export const EVERYTHING: { lo: Uint8Array; hi: Uint8Array } = {
@@ -22,7 +22,8 @@ export const EVERYTHING: { lo: Uint8Array; hi: Uint8Array } = {
 export class Host {
   readonly store: MemoryRows
   nowMs = 1_000_000
-  #index = 0
+  /** Every entry that was applied, with its context. */
+  readonly log: { readonly entry: Uint8Array; readonly context: ApplyContext }[] = []
 
   constructor(store: MemoryRows = new MemoryRows(), group = 1) {
     this.store = store
@@ -41,7 +42,8 @@ export class Host {
   }
 
   doBytes(entry: Uint8Array, group = 1): Result {
-    const context = { group, index: ++this.#index, stamp: { ms: this.nowMs, count: 0 } }
+    const context = { group, index: this.log.length + 1, stamp: { ms: this.nowMs, count: 0 } }
+    this.log.push({ entry, context })
     const { result, changes } = this.store.run(apply(entry, context))
     this.store.write(changes)
     return results.decode(results.encode(result))
@@ -153,7 +155,8 @@ export const putBlob = (
   }
 }
 
-export const createBucket = (bucket: string, more = {}): Command => ({
+type Create = Extract<Command, { type: 'createBucket' }>
+export const createBucket = (bucket: string, more: Partial<Create> = {}): Create => ({
   type: 'createBucket',
   bucket,
   owner: 'me',
@@ -163,7 +166,8 @@ export const createBucket = (bucket: string, more = {}): Command => ({
   ...more,
 })
 
-export const deleteKey = (place: Place, version?: string): Command => ({
+type Delete = Extract<Command, { type: 'deleteObject' }>
+export const deleteKey = (place: Place, version?: string): Delete => ({
   type: 'deleteObject',
   ...place,
   version,
