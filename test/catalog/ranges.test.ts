@@ -74,13 +74,13 @@ class Split {
   #mirror(result: Result, command: ModelCommand): void {
     if (result.type !== 'bucket' || !('bucket' in command)) return
     const { bucket } = command
+    const { record } = result
     const home = positionOf({ bucket, key: '' })
     for (const group of this.groups) {
       const lo = this.parts.range(group)?.lo ?? new Uint8Array(0)
       const isInside = lo.length > home.length && compare(lo.subarray(0, home.length), home) === 0
       // A frozen bucket is refused where it is not empty; here it stays as it was.
-      if (!isInside || result.record.isFrozen) continue
-      const { record } = result
+      if (!isInside || record.isFrozen) continue
       const mirror: Command = { type: 'mirrorBucket', bucket, record }
       assert.equal(codeOf(this.parts.do(mirror, { group })), 'done')
     }
