@@ -101,7 +101,7 @@ export function* mirrorBucket(
   return DONE
 }
 
-export function demandRevision(have: number, expected: number | undefined): void {
+function demandRevision(have: number, expected: number | undefined): void {
   if (expected !== undefined && have !== expected) {
     refuse({ code: 'STALE_REVISION', have, expected })
   }

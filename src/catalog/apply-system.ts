@@ -29,7 +29,7 @@ export const registerRow: Versioned<Register> = versioned(
   struct<Register>({ revision: natural(), value: bytes(REGISTER_BYTES_MAX) }),
 )
 
-export const shardKey = ({ lo }: Pick<Shard, 'lo'>): Uint8Array => systemRow('shard', lo)
+const shardKey = ({ lo }: Pick<Shard, 'lo'>): Uint8Array => systemRow('shard', lo)
 export const registerKey = (name: string): Uint8Array => systemRow('register', fromUtf8(name))
 
 /** Every descriptor, in order. */

@@ -59,17 +59,20 @@ export interface Applied {
 }
 
 /** How the index of the last entry is kept. */
-export const appliedIndex: Versioned<number> = versioned(1, 16, natural())
+const appliedIndex: Versioned<number> = versioned(1, 16, natural())
+
+/** The index of the last entry that was applied; 0 before the first. */
+export function* appliedOf(group: number): Program<number> {
+  const row = yield* new Draft().get(appliedRow(group))
+  return row === undefined ? 0 : appliedIndex.decode(row)
+}
 
 /** Applies the entry of a log. */
 export function* apply(entry: Uint8Array, context: ApplyContext): Program<Applied> {
   const proposal = decoded(entry)
-  if (proposal !== undefined) return yield* applyProposal(proposal, context)
-  return refusedEntry(context, { code: 'INVALID_COMMAND', what: 'encoding' })
-}
-
-/** The same, once decoded. */
-export function* applyProposal(proposal: Proposal, context: ApplyContext): Program<Applied> {
+  if (proposal === undefined) {
+    return refusedEntry(context, { code: 'INVALID_COMMAND', what: 'encoding' })
+  }
   const draft = new Draft()
   try {
     const work = yield* openWorkspace(draft, context)
@@ -99,8 +102,7 @@ function decoded(entry: Uint8Array): Proposal | undefined {
 function* openWorkspace(draft: Draft, { group, index, stamp }: ApplyContext): Program<Workspace> {
   const range = yield* draft.get(rangeRow(group))
   assert(range !== undefined, `group ${group} has a range`)
-  const applied = yield* draft.get(appliedRow(group))
-  const last = applied === undefined ? 0 : appliedIndex.decode(applied)
+  const last = yield* appliedOf(group)
   assert(index > last, `entry ${index} of group ${group} comes after ${last}`)
   return new Workspace(draft, group, { range: rowOf.range.decode(range), stamp })
 }

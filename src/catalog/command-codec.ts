@@ -135,7 +135,7 @@ const lockChangeCodec: Codec<Retention | 'none' | undefined> = {
 }
 
 /** A number is never given to another command, even once its own is gone. */
-export const commandCodec: Codec<Command> = variant<'type', Command>('type', {
+const commandCodec: Codec<Command> = variant<'type', Command>('type', {
   createBucket: [
     1,
     struct<CommandOf<'createBucket'>>({

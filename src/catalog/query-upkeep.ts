@@ -96,7 +96,7 @@ export const garbage = (options: PageOptions) =>
     return { items: found, next }
   }
 
-export interface WatchedContent extends ContentName {
+interface WatchedContent extends ContentName {
   readonly watch: Watch
 }
 
@@ -133,7 +133,7 @@ function* watchesIn(
   return { items: found, next }
 }
 
-export interface NumberedPart extends Part {
+interface NumberedPart extends Part {
   readonly part: number
 }
 

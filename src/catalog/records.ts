@@ -26,11 +26,11 @@ import { BLOB_ID_BYTES, CONTENT_ID_BYTES } from './tables.ts'
  * and only segments have placements. So a copy is a reference more, repair never touches an object,
  * and a manifest of any size is the rows of its parts and segments: no command carries it whole.
  */
-export const HEADERS_MAX = 64
-export const HEADER_NAME_BYTES_MAX = 256
-export const HEADER_VALUE_BYTES_MAX = 4_096
-export const TAGS_MAX = 50
-export const CHECKSUMS_MAX = 8
+const HEADERS_MAX = 64
+const HEADER_NAME_BYTES_MAX = 256
+const HEADER_VALUE_BYTES_MAX = 4_096
+const TAGS_MAX = 50
+const CHECKSUMS_MAX = 8
 export const INLINE_BYTES_MAX = 4_096
 export const PARTS_MAX = 10_000
 export const EXTENTS_MAX = 256
@@ -41,7 +41,7 @@ export const OBJECT_BYTES_MAX: number = 2 ** 46
 /** A hundred years: sums of moments and spans stay exact. */
 const SPAN_MS_MAX = 3_200_000_000_000
 export const FRAGMENTS_MAX = 256
-export const FRAGMENT_ID_BYTES = 36
+const FRAGMENT_ID_BYTES = 36
 export const DOCUMENT_BYTES_MAX = 65_536
 const ETAG_BYTES_MAX = 128
 
@@ -135,7 +135,7 @@ export interface Usage {
   readonly uploads: number
 }
 
-export const usageCodec: Codec<Usage> = struct<Usage>({
+const usageCodec: Codec<Usage> = struct<Usage>({
   objects: signed,
   versions: signed,
   markers: signed,
@@ -169,7 +169,7 @@ export interface Description {
   readonly hasLegalHold: boolean
 }
 
-export const descriptionFields: Fields<Description> = {
+const descriptionFields: Fields<Description> = {
   sizeBytes: natural(),
   etag: etagCodec,
   headers: headersCodec,
@@ -203,7 +203,7 @@ const bodyCodec: Codec<Body> = variant<'type', Body>('type', {
   ],
 })
 
-export const versionCodec: Codec<Version> = struct<Version>({
+const versionCodec: Codec<Version> = struct<Version>({
   stamp: stampCodec,
   isNull: flag,
   parts: natural(PARTS_MAX),
@@ -220,7 +220,7 @@ export interface Head {
   readonly olderNull: Stamp | undefined
 }
 
-export const headCodec: Codec<Head> = struct<Head>({
+const headCodec: Codec<Head> = struct<Head>({
   version: versionCodec,
   older: natural(),
   olderNull: optional(stampCodec),
@@ -238,7 +238,7 @@ export interface Content {
   readonly untilMs: number
 }
 
-export const contentCodec: Codec<Content> = struct<Content>({
+const contentCodec: Codec<Content> = struct<Content>({
   state: oneOf('open', 'kept', 'released'),
   references: natural(),
   untilMs: natural(),
@@ -253,7 +253,7 @@ export interface Watch {
   readonly upload: Description | undefined
 }
 
-export const watchCodec: Codec<Watch> = struct<Watch>({
+const watchCodec: Codec<Watch> = struct<Watch>({
   kind: oneOf('intent', 'upload', 'fence'),
   untilMs: natural(),
   sinceMs: natural(),
@@ -301,7 +301,7 @@ export interface Part {
   readonly extents: readonly Extent[]
 }
 
-export const partCodec: Codec<Part> = struct<Part>({
+const partCodec: Codec<Part> = struct<Part>({
   sizeBytes: natural(),
   etag: etagCodec,
   checksums: checksumsCodec,
@@ -315,7 +315,7 @@ export interface PartSize {
   readonly sizeBytes: number
 }
 
-export const partSizesCodec: Codec<readonly PartSize[]> = list(
+const partSizesCodec: Codec<readonly PartSize[]> = list(
   struct<PartSize>({ part: natural(PARTS_MAX), sizeBytes: natural() }),
   PARTS_MAX,
 )
@@ -353,7 +353,7 @@ const segmentFields = {
   fragments: list(fragmentCodec, FRAGMENTS_MAX),
 }
 export const segmentInitCodec: Codec<SegmentInit> = struct<SegmentInit>(segmentFields)
-export const segmentCodec: Codec<Segment> = struct<Segment>({
+const segmentCodec: Codec<Segment> = struct<Segment>({
   revision: natural(),
   generation: natural(255),
   ...segmentFields,

@@ -36,7 +36,7 @@ const VERSION = 1
 const LAST = 1
 const HASH_BYTES = 8
 /** A chunk is closed once it has grown beyond this; in tests sooner. */
-export const CHUNK_BYTES = 262_144
+const CHUNK_BYTES = 262_144
 const ROW_KEY_BYTES_MAX = POSITION_BYTES_MAX + 256
 const ROW_VALUE_BYTES_MAX = 2 << 20
 const CHUNK_BYTES_MAX: number = CHUNK_BYTES + ROW_VALUE_BYTES_MAX + 4_096

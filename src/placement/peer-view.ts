@@ -17,7 +17,7 @@ export interface PeerView {
 }
 
 /** What no fragment may take: room for the peer's own log and for repairs that come at once. */
-export const RESERVE_SHARE = 0.05
+const RESERVE_SHARE = 0.05
 
 /** What a peer can still take. */
 export const roomOf = ({ freeBytes, capacityBytes }: PeerView): number =>

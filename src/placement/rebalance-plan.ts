@@ -26,7 +26,7 @@ export interface RebalancePlan {
   readonly after: Spread
 }
 
-export interface Spread {
+interface Spread {
   readonly fullest: number
   readonly emptiest: number
 }

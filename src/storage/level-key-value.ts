@@ -1,9 +1,9 @@
 import { basename, dirname } from 'node:path'
 
-import { ClassicLevel } from 'classic-level'
+import { ClassicLevel, type Snapshot } from 'classic-level'
 
 import { type Failure, HoldfastError } from '../base/errors.ts'
-import type { KeyChange, KeyRange, KeyValue, KeyValueEntry } from './key-value.ts'
+import type { KeyChange, KeyRange, KeyValue, KeyValueEntry, KeyValueView } from './key-value.ts'
 import { pooledCalls } from './system-calls.ts'
 
 const WRITE_BUFFER_BYTES = 16 << 20
@@ -78,13 +78,40 @@ export class LevelKeyValue implements KeyValue {
     }
   }
 
-  async page({ after, before, limit }: KeyRange): Promise<KeyValueEntry[]> {
+  async page(range: KeyRange): Promise<KeyValueEntry[]> {
     const level = await this.#usable()
-    const range = { gt: after, lt: before, limit, highWaterMarkBytes: PAGE_BYTES_MAX }
     try {
-      return (await level.iterator(range).all()).map(([key, value]) => ({ key, value }))
+      return await pageOf(level, range)
     } catch (cause) {
       throw readFailure(cause, this.#path)
+    }
+  }
+
+  view(): KeyValueView {
+    const level = this.#level
+    // While it is being opened anew there is nothing to hold on to.
+    const snapshot = level.status === 'open' ? level.snapshot() : undefined
+    const usable = (): Snapshot => {
+      if (this.#failure !== undefined) throw this.#failure
+      if (snapshot !== undefined && level === this.#level && level.status === 'open')
+        return snapshot
+      throw new HoldfastError('The view is closed', { code: 'CLOSED', what: 'key-value view' })
+    }
+    const read = async <Result>(work: (held: Snapshot) => Result | Promise<Result>) => {
+      const held = usable()
+      try {
+        return await work(held)
+      } catch (cause) {
+        throw readFailure(cause, this.#path)
+      }
+    }
+    return {
+      get: key =>
+        read(held => level.getSync(key, { snapshot: held }) as Uint8Array<ArrayBuffer> | undefined),
+      page: range => read(held => pageOf(level, range, held)),
+      close: async () => {
+        if (level.status === 'open') await snapshot?.close()
+      },
     }
   }
 
@@ -162,6 +189,15 @@ async function openLevel(path: string): Promise<Level> {
     }
     throw isFull(cause) ? full(cause, path) : readFailure(cause, path)
   }
+}
+
+async function pageOf(
+  level: Level,
+  { after, before, limit }: KeyRange,
+  snapshot?: Snapshot,
+): Promise<KeyValueEntry[]> {
+  const range = { gt: after, lt: before, limit, highWaterMarkBytes: PAGE_BYTES_MAX, snapshot }
+  return (await level.iterator(range).all()).map(([key, value]) => ({ key, value }))
 }
 
 const operationOf = ({ key, value }: KeyChange) =>
