@@ -115,11 +115,8 @@ function merged(below: readonly Row[], drafted: readonly RowChange[]): Row[] {
 }
 
 /** Bytes as a key of a Map. */
-export function nameOf(key: Uint8Array): string {
-  let name = ''
-  for (let at = 0; at < key.length; at++) name += String.fromCharCode(key[at] as number)
-  return name
-}
+export const nameOf = (key: Uint8Array): string =>
+  String.fromCharCode.apply(undefined, key as unknown as number[])
 
 const EMPTY = new Uint8Array(0)
 

@@ -2,7 +2,14 @@ import { genesis } from '../../catalog/apply-ranges.ts'
 import { apply, appliedOf } from '../../catalog/apply.ts'
 import type { Position } from '../../catalog/position.ts'
 import type { Result } from '../../catalog/results.ts'
-import { type Answer, Draft, type Program, type Read, type RowChange } from '../../catalog/rows.ts'
+import {
+  type Answer,
+  Draft,
+  nameOf,
+  type Program,
+  type Read,
+  type RowChange,
+} from '../../catalog/rows.ts'
 import { type Chunk, eraseRows, readChunk, restoreChunk } from '../../catalog/snapshot.ts'
 import type { ApplyContext } from '../../catalog/workspace.ts'
 import type { KeyValue, KeyValueReader } from '../../storage/key-value.ts'
@@ -110,9 +117,10 @@ export class CatalogStore {
 
   async #applyTurn(turn: readonly Entry[]): Promise<Result[]> {
     const changed = new Draft()
+    const reader = remembering(this.#keyValue)
     const results: Result[] = []
     for (const { bytes, context } of turn) {
-      const { result, changes } = await run(apply(bytes, context), this.#keyValue, changed)
+      const { result, changes } = await run(apply(bytes, context), reader, changed)
       for (const { key, value } of changes) {
         if (value === undefined) changed.remove(key)
         else changed.put(key, value)
@@ -144,6 +152,23 @@ async function run<Value>(
     step = program.next(answer)
   }
   return step.value
+}
+
+/**
+ * Reads every row once: nothing else writes while a turn is under way, and its entries ask for the
+ * same few rows again and again. Bounded by what the entries of one turn can ask for.
+ */
+function remembering(reader: KeyValueReader): KeyValueReader {
+  const rows = new Map<string, Promise<Uint8Array<ArrayBuffer> | undefined>>()
+  return {
+    get: key => {
+      const name = nameOf(key)
+      const known = rows.get(name) ?? reader.get(key)
+      rows.set(name, known)
+      return known
+    },
+    page: range => reader.page(range),
+  }
 }
 
 const readOver = (changed: Draft, read: Read): Program<Answer> =>
