@@ -153,7 +153,7 @@ export class RandomCommands {
       etag: `"${this.#random.below(4)}"`,
       tags: this.#tags(),
       retention: this.#retention(bucket),
-      hasLegalHold: this.#random.chance(hasLock ? 0.1 : 0.01),
+      hasLegalHold: this.#random.chance(hasLock ? 0.3 : 0.01),
       ...more,
     })
   }
@@ -332,7 +332,7 @@ export class RandomCommands {
     const name = this.#openContent()
     const there = [...(this.#model.contentAt(name)?.parts ?? [])]
     const parts = there
-      .map(([part, { etag }]) => ({ part, etag: random.chance(0.97) ? etag : 'wrong' }))
+      .map(([part, { etag }]) => ({ part, etag: random.chance(0.9) ? etag : 'wrong' }))
       .toSorted((a, b) => a.part - b.part)
       .filter(() => random.chance(0.9))
     if (random.chance(0.03)) parts.reverse()

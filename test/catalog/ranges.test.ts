@@ -3,17 +3,11 @@ import { test } from 'node:test'
 
 import * as fc from 'fast-check'
 
-import { compare, concat, toHex } from '../../src/base/bytes.ts'
-import { Prng } from '../../src/base/prng.ts'
-import { type Command, NO_CONDITIONS } from '../../src/catalog/commands.ts'
-import { type Place, positionOf } from '../../src/catalog/position.ts'
-import { getBucket, getUsage } from '../../src/catalog/queries.ts'
-import { getObject, listObjects, type ObjectList } from '../../src/catalog/query-objects.ts'
-import { garbage, outbox, segmentsOf } from '../../src/catalog/query-upkeep.ts'
-import type { Result } from '../../src/catalog/results.ts'
+import { NO_CONDITIONS } from '../../src/catalog/commands.ts'
+import type { Place } from '../../src/catalog/position.ts'
+import { garbage, outbox } from '../../src/catalog/query-upkeep.ts'
 import { checkInvariants } from './invariants.ts'
-import { Model, type ModelCommand, segmentKey } from './model.ts'
-import { BUCKETS, KEYS, RandomCommands } from './random-commands.ts'
+import { Split } from './split.ts'
 import {
   codeOf,
   contentId,
@@ -27,213 +21,12 @@ import {
 
 const all = { after: undefined, limit: 10_000 }
 
-/** One catalog whole, and the same one in ranges. */
-class Split {
-  readonly whole = new Host()
-  readonly parts = new Host()
-  readonly model = new Model()
-  readonly random: Prng
-  groups = [1]
-  readonly #commands: RandomCommands
-
-  constructor(seed: number) {
-    this.random = new Prng(seed)
-    this.model.nowMs = this.whole.nowMs
-    this.#commands = new RandomCommands(this.random.fork('commands'), this.model)
-    for (const bucket of BUCKETS) {
-      const versioning = this.random.pick(['off', 'enabled'] as const)
-      this.play(createBucket(bucket, { versioning }))
-    }
-  }
-
-  step(): void {
-    if (this.random.chance(0.1)) this.#pass(this.random.pick([1, 5_000, 70_000]))
-    if (this.random.chance(0.05)) return this.collect()
-    const command = this.#commands.next()
-    if (command.type !== 'deleteBucket') this.play(command)
-  }
-
-  /** Where all places of a command are in one range, it has the same outcome in both. */
-  play(command: ModelCommand): void {
-    const owners = new Set(placesOf(command).map(place => this.#owner(place)))
-    const [group] = owners
-    if (owners.size !== 1 || group === undefined) return
-    const result = this.parts.do(command, { group })
-    if (codeOf(result) === 'OUT_OF_RANGE') return
-    assert.deepEqual(this.whole.do(command), result, JSON.stringify(command))
-    this.model.apply(command)
-    this.#mirror(result, command)
-    this.deliver()
-  }
-
-  #owner(place: Place): number {
-    return this.parts.groupOf(positionOf(place), this.groups)
-  }
-
-  /** Brings a bucket's record to the ranges that begin inside it. */
-  #mirror(result: Result, command: ModelCommand): void {
-    if (result.type !== 'bucket' || !('bucket' in command)) return
-    const { bucket } = command
-    const { record } = result
-    const home = positionOf({ bucket, key: '' })
-    for (const group of this.groups) {
-      const lo = this.parts.range(group)?.lo ?? new Uint8Array(0)
-      const isInside = lo.length > home.length && compare(lo.subarray(0, home.length), home) === 0
-      // A frozen bucket is refused where it is not empty; here it stays as it was.
-      if (!isInside || record.isFrozen) continue
-      const mirror: Command = { type: 'mirrorBucket', bucket, record }
-      assert.equal(codeOf(this.parts.do(mirror, { group })), 'done')
-    }
-  }
-
-  /** Brings references that were given up to the ranges that have them. */
-  deliver(): void {
-    for (const group of this.groups) {
-      for (const { name, holder, row } of this.parts.see(outbox(all), group).items) {
-        const drop = { type: 'dropReference', ...name, holder } as const
-        assert.equal(codeOf(this.parts.do(drop, { group: this.#owner(name) })), 'done')
-        this.parts.do({ type: 'settleReferences', rows: [row] }, { group })
-      }
-    }
-  }
-
-  collect(): void {
-    this.model.collect()
-    for (let isMore = true; isMore;) {
-      isMore = this.#collectOnce(this.whole, 1)
-      for (const group of this.groups) isMore = this.#collectOnce(this.parts, group) || isMore
-      this.deliver()
-      for (const group of this.groups) isMore = this.#collectOnce(this.parts, group) || isMore
-    }
-  }
-
-  #collectOnce(host: Host, group: number): boolean {
-    const result = host.do({ type: 'collect', rows: 1_000 }, { group })
-    return result.type === 'collected' && result.rows > 0
-  }
-
-  #pass(ms: number): void {
-    for (const clock of [this.whole, this.parts, this.model]) clock.nowMs += ms
-  }
-
-  split(at: Place): void {
-    const child = Math.max(...this.groups) + 1
-    const { bucket } = at
-    const isFrozen = this.whole.ask(getBucket(bucket))
-    if (isFrozen.type === 'answer' && isFrozen.value.isFrozen) return
-    const result = this.parts.do({ type: 'splitRange', at, child }, { group: this.#owner(at) })
-    if (result.type === 'range') this.groups.push(child)
-  }
-
-  /** The last range is taken over by the one before. */
-  merge(): void {
-    const lo = (group: number): Uint8Array => this.parts.range(group)?.lo ?? new Uint8Array(0)
-    this.groups = this.groups.toSorted((a, b) => compare(lo(a), lo(b)))
-    const right = 1 + this.random.below(this.groups.length - 1)
-    const [left, source] = [this.groups[right - 1], this.groups[right]]
-    assert.ok(left !== undefined && source !== undefined)
-    const frozen = this.parts.do({ type: 'freezeRange' }, { group: source })
-    assert.ok(frozen.type === 'range')
-    const { epoch } = frozen.range
-    const absorbed = this.parts.do({ type: 'absorbRange', group: source, epoch }, { group: left })
-    assert.equal(absorbed.type, 'range', JSON.stringify(absorbed))
-    this.groups.splice(right, 1)
-  }
-
-  compare(): void {
-    checkInvariants(this.parts.store.rows)
-    for (const bucket of BUCKETS) {
-      for (const key of KEYS) {
-        const group = this.#owner({ bucket, key })
-        const question = getObject({ bucket, key }, undefined)
-        assert.deepEqual(this.parts.ask(question, group), this.whole.ask(question))
-      }
-      this.#compareLists(bucket)
-      this.#compareUsage(bucket)
-    }
-    for (let seat = 1; seat <= 7; seat++) {
-      const held = (host: Host, group: number): string[] =>
-        host.see(segmentsOf(seat, all), group).items.map(segmentKey)
-      const split = this.groups.flatMap(group => held(this.parts, group))
-      assert.deepEqual(new Set(split), new Set(held(this.whole, 1)))
-    }
-    const rows = (host: Host, group: number): string[] =>
-      host.see(garbage(all), group).items.map(({ row }) => toHex(row))
-    const dropped = this.groups.flatMap(group => rows(this.parts, group))
-    assert.deepEqual(new Set(dropped), new Set(rows(this.whole, 1)))
-  }
-
-  /** A list goes from range to range under the same options. */
-  #compareLists(bucket: string): void {
-    const delimiter = this.random.pick(['', '/'])
-    const limit = 1 + this.random.below(3)
-    const options = { bucket, prefix: this.random.pick(['', 'a']), delimiter, limit: 100 }
-    if (this.whole.ask(getBucket(bucket)).type === 'refused') return
-    const expected = this.whole.see(listObjects({ ...options, after: new Uint8Array(0) }))
-    const names: string[] = []
-    let group = this.#owner({ bucket, key: '' })
-    let after = new Uint8Array(0)
-    for (;;) {
-      const page: ObjectList = this.parts.see(listObjects({ ...options, limit, after }), group)
-      names.push(...page.objects.map(({ key }) => key), ...page.prefixes)
-      if (page.next !== undefined) after = page.next.slice()
-      else if (page.goesOn) {
-        const hi = this.parts.range(group)?.hi ?? new Uint8Array(0)
-        const [last] = page.prefixes.slice(-1)
-        if (last !== undefined) after = concat([new TextEncoder().encode(last), Uint8Array.of(255)])
-        group = this.parts.groupOf(hi, this.groups)
-      } else break
-    }
-    const wanted = [...expected.objects.map(({ key }) => key), ...expected.prefixes]
-    assert.deepEqual(names.toSorted(byName), wanted.toSorted(byName))
-  }
-
-  #compareUsage(bucket: string): void {
-    const whole = this.whole.ask(getUsage(bucket))
-    if (whole.type === 'refused') return
-    const sum = { objects: 0, versions: 0, markers: 0, bytes: 0, uploads: 0 }
-    for (const group of this.groups) {
-      const usage = this.parts.see(getUsage(bucket), group)
-      for (const name of Object.keys(sum) as (keyof typeof sum)[]) sum[name] += usage[name]
-    }
-    assert.deepEqual(sum, whole.value)
-  }
-}
-
-const byName = (a: string, b: string): number => (a < b ? -1 : 1)
-
-/** Everything that a command is about. */
-function placesOf(command: ModelCommand): Place[] {
-  if (command.type === 'place') return [...command.placements]
-  if (command.type === 'sweepContents') return [...command.contents]
-  if (!('key' in command)) return [{ bucket: command.bucket, key: '' }]
-  return 'source' in command ? [command, command.source] : [command]
-}
-
 test('a catalog in ranges answers as it does whole, and is the same when merged', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 0, max: 2 ** 31 }), seed => {
-      const split = new Split(seed)
-      for (let round = 0; round < 4; round++) {
-        for (let step = 0; step < 30; step++) split.step()
-        split.compare()
-        const key = split.random.pick(['', ...KEYS, 'a/bb'])
-        split.split({ bucket: split.random.pick(BUCKETS), key })
-        split.compare()
-        if (split.groups.length > 2 && split.random.chance(0.4)) split.merge()
-      }
-      split.collect()
-      while (split.groups.length > 1) split.merge()
-      split.compare()
-      assert.deepEqual(objectRows(split.parts), objectRows(split.whole))
-    }),
-    { numRuns: 40 },
+    fc.property(fc.integer({ min: 0, max: 2 ** 31 }), seed => new Split(seed).playAll(4)),
+    { numRuns: 30 },
   )
 })
-
-/** Everything but what the groups keep about themselves, and counts of nothing. */
-const objectRows = ({ store }: Host): string[][] =>
-  store.rows.filter(({ key }) => key[0] !== 0).map(({ key, value }) => [toHex(key), toHex(value)])
 
 const at = { bucket: 'aaa', key: 'm' }
 const low = { bucket: 'aaa', key: 'a' }
