@@ -134,8 +134,7 @@ export function* copyPart(work: Workspace, command: CommandOf<'copyPart'>): Prog
   yield* replacePart(work, name, { number, part })
   const holder = partHolder(content, number)
   for (const extent of extents) {
-    if (extent.source !== undefined)
-      yield* addReference(work, extent.source, { holder, place: name })
+    yield* addReference(work, extent.source, { holder, place: name })
   }
   return DONE
 }
@@ -178,16 +177,18 @@ function* replacePart(
   const row = partRow(positionOf(name), name.content, number)
   const old = yield* work.read(row, rowOf.part)
   if (old !== undefined) {
-    const [blob] = part.extents
-    const isExtended = old.extents.some(
-      ({ source, blob: before }) =>
-        source === undefined && blob !== undefined && spell(before) === spell(blob.blob),
-    )
-    if (isExtended) refuse({ code: 'CONTENT_TAKEN', content: spell(name.content) })
+    const [before, next] = [ownBlob(old), ownBlob(part)]
+    if (before !== undefined && next !== undefined && spell(before) === spell(next)) {
+      refuse({ code: 'CONTENT_TAKEN', content: spell(name.content) })
+    }
     yield* releasePart(work, name, { number, part: old })
   }
   work.write(row, rowOf.part, part)
 }
+
+/** The blob that was written for a part; undefined if the part was copied. */
+const ownBlob = ({ extents }: Part): Uint8Array | undefined =>
+  extents.find(({ source }) => source === undefined)?.blob
 
 export function* completeUpload(
   work: Workspace,

@@ -51,11 +51,8 @@ export const releasedRow = (
 /** Part 0 holds the sizes of all. */
 export const partRow = (home: Position, content: Uint8Array, part: number): Uint8Array =>
   rowUnder('d', home, content, u16(part))
-export const outboxRow = (
-  position: Position,
-  content: Uint8Array,
-  holder: Uint8Array,
-): Uint8Array => rowUnder('z', position, content, holder)
+const outboxRow = (position: Position, content: Uint8Array, holder: Uint8Array): Uint8Array =>
+  rowUnder('z', position, content, holder)
 
 /** Under which name a part refers to what it was copied from. */
 export const partHolder = (content: Uint8Array, part: number): Uint8Array =>
@@ -134,7 +131,7 @@ export function* addReference(
   name: ContentName,
   { holder, place }: { readonly holder: Uint8Array; readonly place: Place },
 ): Program<void> {
-  const home = positionOf(name)
+  const home = work.locate(name)
   const row = contentRow(home, name.content)
   const content = yield* work.read(row, rowOf.content)
   if (content?.state !== 'kept') {

@@ -79,7 +79,7 @@ export interface ObjectList {
 }
 
 /** Rows that one question looks at. Where most are delete markers a list may end early, or empty. */
-export const SCAN_ROWS_MAX = 10_000
+const SCAN_ROWS_MAX = 10_000
 const SCAN_PAGE_MAX = 1_001
 const TOP = Uint8Array.of(0xff)
 

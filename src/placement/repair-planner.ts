@@ -94,7 +94,7 @@ export interface RepairOptions {
 }
 
 export const REPAIR_GRACE_MS = 60_000
-export const JOBS_MAX = 10_000
+const JOBS_MAX = 10_000
 export const JOBS_RUNNING_MAX = 4
 /** A segment that may lose this many fragments at most is repaired at once. */
 const URGENT_MARGIN = 1

@@ -107,7 +107,9 @@ export class LevelKeyValue implements KeyValue {
     }
     return {
       get: key =>
-        read(held => level.getSync(key, { snapshot: held }) as Uint8Array<ArrayBuffer> | undefined),
+        read<Uint8Array<ArrayBuffer> | undefined>(
+          held => level.getSync(key, { snapshot: held }) as Uint8Array<ArrayBuffer> | undefined,
+        ),
       page: range => read(held => pageOf(level, range, held)),
       close: async () => {
         if (level.status === 'open') await snapshot?.close()

@@ -27,9 +27,13 @@ export class MemoryRows {
     return other
   }
 
-  run<Result>(program: Program<Result>): Result {
+  /** @param watch is shown every read */
+  run<Result>(program: Program<Result>, watch?: (read: Read) => void): Result {
     let step = program.next()
-    while (step.done !== true) step = program.next(this.#answer(step.value))
+    while (step.done !== true) {
+      watch?.(step.value)
+      step = program.next(this.#answer(step.value))
+    }
     return step.value
   }
 

@@ -1,4 +1,6 @@
-import { fromUtf8 } from '../../src/base/bytes.ts'
+import assert from 'node:assert/strict'
+
+import { compare, fromUtf8 } from '../../src/base/bytes.ts'
 import { genesis } from '../../src/catalog/apply-ranges.ts'
 import { apply } from '../../src/catalog/apply.ts'
 import { proposals } from '../../src/catalog/command-codec.ts'
@@ -8,8 +10,9 @@ import type { Place } from '../../src/catalog/position.ts'
 import { type Answered, ask, rangeOf } from '../../src/catalog/queries.ts'
 import type { Description, RangeState, SegmentInit } from '../../src/catalog/records.ts'
 import { type Result, results } from '../../src/catalog/results.ts'
-import type { Program } from '../../src/catalog/rows.ts'
+import type { Program, RowRange } from '../../src/catalog/rows.ts'
 import { holds } from '../../src/catalog/shard-map.ts'
+import { tableRange, tables } from '../../src/catalog/tables.ts'
 import type { ApplyContext, Workspace } from '../../src/catalog/workspace.ts'
 import { MemoryRows } from './memory-rows.ts'
 
@@ -44,7 +47,14 @@ export class Host {
   doBytes(entry: Uint8Array, group = 1): Result {
     const context = { group, index: this.log.length + 1, stamp: { ms: this.nowMs, count: 0 } }
     this.log.push({ entry, context })
-    const { result, changes } = this.store.run(apply(entry, context))
+    const range = this.range(group)
+    assert.ok(range !== undefined)
+    const { result, changes } = this.store.run(apply(entry, context), read => {
+      // A replica of this group may be on a peer that has no other.
+      if (read.type === 'get') assert.ok(isOwn(range, read.key), 'reads its own rows')
+      else assert.ok(isOwnRange(range, read.range), 'reads its own ranges')
+    })
+    for (const { key } of changes) assert.ok(isOwn(range, key), 'writes its own rows')
     this.store.write(changes)
     return results.decode(results.encode(result))
   }
@@ -70,6 +80,21 @@ export class Host {
     throw new Error('no group has this position')
   }
 }
+
+/** Whether a row lies in a range, or is not about places at all. */
+function isOwn({ lo, hi }: RangeState, key: Uint8Array): boolean {
+  const table = key[0] as number
+  if (table < 2) return true
+  return holds({ lo, hi }, key.subarray(table === 0x70 ? 5 : 1))
+}
+
+/** Whether a run of rows lies in a range, in one of the tables. */
+const isOwnRange = ({ lo, hi }: RangeState, { after, before }: RowRange): boolean =>
+  (before[0] as number) <= 2 ||
+  tables.some(table => {
+    const own = tableRange(table, lo, hi)
+    return compare(after, own.after) >= 0 && compare(before, own.before) <= 0
+  })
 
 export const description = (more: Partial<Description> = {}): Description => ({
   sizeBytes: 0,

@@ -2,6 +2,7 @@
  * Bugs to plant, made while the module is loaded, so that production code carries no switches. The
  * simulator must find every one of them.
  */
+import { catalogMutants } from './catalog-mutants.ts'
 import { fragmentMutants } from './fragment-mutants.ts'
 import type { Mutant } from './mutant.ts'
 import { walMutants } from './wal-mutants.ts'
@@ -11,4 +12,9 @@ const networkMutants: readonly Mutant[] = walMutants
   .filter(({ name }) => name === 'acknowledge before the sync')
   .map(mutant => ({ ...mutant, name: `${mutant.name}, between peers`, scenario: 'network' }))
 
-export const mutants: readonly Mutant[] = [...walMutants, ...networkMutants, ...fragmentMutants]
+export const mutants: readonly Mutant[] = [
+  ...walMutants,
+  ...networkMutants,
+  ...fragmentMutants,
+  ...catalogMutants,
+]
