@@ -17,7 +17,8 @@ export interface Target {
 
 export interface Job {
   readonly id: number
-  readonly kind: 'repair' | 'move'
+  /** For want of a holder, for one that is to be emptied, or as a plan says. */
+  readonly kind: 'repair' | 'drain' | 'move'
   segment: SegmentView
   /** Which fragments are wanted elsewhere. */
   wanted: readonly number[]
@@ -28,6 +29,6 @@ export interface Job {
   startedMs: number
 }
 
-/** Smallest margin first, repairs before moves, then in the order they came. */
+/** Smallest margin first, repairs before all else, then in the order they came. */
 export const compareJobs = (a: Job, b: Job): number =>
-  Number(a.kind === 'move') - Number(b.kind === 'move') || a.margin - b.margin || a.id - b.id
+  Number(a.kind !== 'repair') - Number(b.kind !== 'repair') || a.margin - b.margin || a.id - b.id

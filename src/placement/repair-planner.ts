@@ -29,7 +29,8 @@ export type RepairEvent =
   | { readonly type: 'built'; readonly job: number; readonly isDone: boolean }
   /** Which of the targets gave a good proof. */
   | { readonly type: 'proven'; readonly job: number; readonly indices: readonly number[] }
-  | { readonly type: 'placed'; readonly job: number }
+  /** Not done: the segment has changed since, and was left as it is. */
+  | { readonly type: 'placed'; readonly job: number; readonly isDone: boolean }
   | { readonly type: 'moves'; readonly moves: readonly Move[] }
   /** Latency of requests in the foreground, relative to the usual. */
   | { readonly type: 'foreground'; readonly ratio: number }
@@ -140,7 +141,7 @@ export class RepairPlanner {
       case 'proven':
         return this.#proven(event)
       case 'placed':
-        return this.#placed(event.job, nowMs)
+        return this.#placed(event, nowMs)
       case 'moves':
         for (const { segment, index, to } of event.moves) {
           this.#addMove(segment, [{ index, seat: to }], [index])
@@ -177,7 +178,8 @@ export class RepairPlanner {
 
   #isWanted({ kind, segment }: Job, index: number): boolean {
     if (kind === 'repair') return lostOf(segment, this.#peers).includes(index)
-    return survivorsOf(segment, this.#peers).includes(index)
+    if (kind === 'move') return survivorsOf(segment, this.#peers).includes(index)
+    return this.#peers.get(segment.seats[index] as number)?.state === 'draining'
   }
 
   #listed(page: Listed, nowMs: number): void {
@@ -192,7 +194,7 @@ export class RepairPlanner {
         this.#add(segment, { kind: 'repair', wanted: this.#due(segment, lost, isUrgent) })
       } else if (mode === 'drain' && typeof source === 'number') {
         const index = segment.seats.indexOf(source)
-        if (index >= 0) this.#add(segment, { kind: 'move', wanted: [index] })
+        if (index >= 0) this.#add(segment, { kind: 'drain', wanted: [index] })
       }
     }
     if (mode === 'drain' && isEmpty && typeof source === 'number') {
@@ -210,6 +212,8 @@ export class RepairPlanner {
     const known = this.#jobs.get(segment.id)
     if (known !== undefined && (known.state !== 'waiting' || known.kind === 'repair')) {
       if (known.state === 'waiting' && kind === 'repair') Object.assign(known, { segment, wanted })
+      // What runs may be for other fragments: what is then still lost is to be seen again.
+      else this.#scans.missed()
       return
     }
     if (known === undefined && this.#jobs.size >= JOBS_MAX) return this.#scans.missed()
@@ -232,7 +236,7 @@ export class RepairPlanner {
     let running = this.#jobs.size - waiting.length
     for (const job of waiting) {
       if (running >= JOBS_RUNNING_MAX) return
-      const mayWait = job.kind === 'move' || job.margin > URGENT_MARGIN
+      const mayWait = job.kind !== 'repair' || job.margin > URGENT_MARGIN
       if (mayWait && nowMs < this.#pace.restUntilMs) {
         this.#effects.push({ type: 'wake', atMs: this.#pace.restUntilMs })
         return
@@ -251,8 +255,9 @@ export class RepairPlanner {
       this.#scans.missed()
       return false
     }
+    if (targets.length < wanted.length) this.#scans.missed()
     Object.assign(job, { targets, state: 'building', startedMs: nowMs })
-    const from = job.kind === 'move' ? [...wanted, ...survivors] : survivors
+    const from = job.kind === 'repair' ? survivors : [...wanted, ...survivors]
     const effect = { type: 'build', job: job.id, segment, targets } as const
     this.#effects.push({ ...effect, survivors: [...new Set(from)] })
     return true
@@ -294,13 +299,15 @@ export class RepairPlanner {
     if (job === undefined) return
     const targets = job.targets.filter(({ index }) => indices.includes(index))
     if (targets.length === 0) return this.#fail(job)
+    if (targets.length < job.targets.length) this.#scans.missed()
     job.state = 'placing'
     this.#effects.push({ type: 'place', job: id, segment: job.segment, targets })
   }
 
-  #placed(id: number, nowMs: number): void {
+  #placed({ job: id, isDone }: Extract<RepairEvent, { type: 'placed' }>, nowMs: number): void {
     const job = this.#running(id, 'placing')
     if (job === undefined) return
+    if (!isDone) return this.#fail(job)
     this.#pace.stepTook(nowMs - job.startedMs, nowMs)
     this.#jobs.delete(job.segment.id)
   }

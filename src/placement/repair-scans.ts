@@ -21,6 +21,8 @@ interface Scan {
   state: 'due' | 'asked' | 'resting'
   /** When a resting one is due again, if ever. */
   dueMs: number | undefined
+  /** It is to be read once more, for something it listed was not done. */
+  hasMissed: boolean
 }
 
 /** How long after the end of a list it is read again, if it is to be. */
@@ -33,8 +35,6 @@ export class Scans {
   readonly #deadSinceMs = new Map<number, number>()
   #nowMs = 0
   #nextId = 1
-  /** Something found no room or failed: what ended before is read again. */
-  #hasMissed = false
 
   constructor(graceMs: number) {
     this.#graceMs = graceMs
@@ -46,8 +46,9 @@ export class Scans {
     return sinceMs !== undefined && this.#nowMs < sinceMs + this.#graceMs
   }
 
+  /** Something found no room or failed: whatever is read, or was, is read again. */
   missed(): void {
-    this.#hasMissed = true
+    for (const scan of this.#scans.values()) scan.hasMissed = true
   }
 
   updatePeers(peers: readonly PeerView[], nowMs: number): void {
@@ -73,7 +74,7 @@ export class Scans {
     if (this.#scans.get(source)?.mode === mode) return
     const id = this.#nextId++
     const due = { after: undefined, count: 0, state: 'due', dueMs: undefined } as const
-    this.#scans.set(source, { id, mode, ...due })
+    this.#scans.set(source, { id, mode, ...due, hasMissed: false })
   }
 
   /** A page came in; undefined if nobody asked for it, or for another one since. */
@@ -98,7 +99,7 @@ export class Scans {
   next(nowMs: number, hasRoom: boolean): RepairEffect[] {
     this.#nowMs = nowMs
     this.#endGraces()
-    if (this.#hasMissed) this.#restAll(nowMs)
+    this.#repeatMissed(nowMs)
     const effects: RepairEffect[] = []
     for (const [source, scan] of this.#scans) {
       const isDue = scan.state === 'resting' && scan.dueMs !== undefined && scan.dueMs <= nowMs
@@ -125,10 +126,11 @@ export class Scans {
   }
 
   /** What was read to its end is read again after a while. */
-  #restAll(nowMs: number): void {
-    this.#hasMissed = false
+  #repeatMissed(nowMs: number): void {
     for (const scan of this.#scans.values()) {
-      if (scan.state === 'resting') scan.dueMs ??= nowMs + AGAIN_MS
+      if (!scan.hasMissed || scan.state !== 'resting') continue
+      scan.hasMissed = false
+      scan.dueMs ??= nowMs + AGAIN_MS
     }
   }
 

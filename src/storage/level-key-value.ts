@@ -107,9 +107,7 @@ export class LevelKeyValue implements KeyValue {
     }
     return {
       get: key =>
-        read<Uint8Array<ArrayBuffer> | undefined>(
-          held => level.getSync(key, { snapshot: held }) as Uint8Array<ArrayBuffer> | undefined,
-        ),
+        read<Uint8Array<ArrayBuffer> | undefined>(held => level.getSync(key, { snapshot: held })),
       page: range => read(held => pageOf(level, range, held)),
       close: async () => {
         if (level.status === 'open') await snapshot?.close()

@@ -3,23 +3,10 @@ import { test } from 'node:test'
 
 import * as fc from 'fast-check'
 
-import { NO_CONDITIONS } from '../../src/catalog/commands.ts'
 import type { Place } from '../../src/catalog/position.ts'
-import { garbage, outbox } from '../../src/catalog/query-upkeep.ts'
 import { checkInvariants } from './invariants.ts'
-import { Split } from './split.ts'
-import {
-  codeOf,
-  contentId,
-  createBucket,
-  deleteKey,
-  Host,
-  putBlob,
-  putInline,
-  segment,
-} from './support.ts'
-
-const all = { after: undefined, limit: 10_000 }
+import { playCopyAcross, Split, splitHost } from './split.ts'
+import { codeOf, contentId, deleteKey, putInline } from './support.ts'
 
 test('a catalog in ranges answers as it does whole, and is the same when merged', () => {
   fc.assert(
@@ -31,13 +18,6 @@ test('a catalog in ranges answers as it does whole, and is the same when merged'
 const at = { bucket: 'aaa', key: 'm' }
 const low = { bucket: 'aaa', key: 'a' }
 const high = { bucket: 'aaa', key: 'z' }
-
-function splitHost(): Host {
-  const host = new Host()
-  host.do(createBucket('aaa'))
-  assert.equal(codeOf(host.do({ type: 'splitRange', at, child: 2 })), 'range')
-  return host
-}
 
 test('a split leaves each half its own places, under a new epoch', () => {
   const host = splitHost()
@@ -110,35 +90,7 @@ test('a bucket in two ranges is deleted only once it is frozen and empty in both
 })
 
 test('an object copied into another range keeps its content alive until it is deleted', () => {
-  const host = splitHost()
-  const untilMs = host.nowMs + 1_000
-  const content = contentId(1)
-  const holder = contentId(2)
-  host.do(putBlob(low, { content, segments: [segment(1, [1, 2])], untilMs }))
-  const name = { ...low, content }
-  const retain = { type: 'retainContent', ...name, holder, holderPlace: high } as const
-  assert.equal(codeOf(host.do(retain)), 'done')
-  assert.equal(codeOf(host.do(retain)), 'done', 'once is enough')
-  const shared = putInline(high, '', {
-    body: { type: 'shared', content: name, holder, parts: 0, untilMs },
-    conditions: NO_CONDITIONS,
-  })
-  assert.equal(codeOf(host.do(shared, { group: 2 })), 'version')
-  host.do(deleteKey(low))
-  assert.deepEqual(host.do({ type: 'collect', rows: 9 }), {
-    type: 'collected',
-    rows: 0,
-    isMore: false,
-  })
-  host.do(deleteKey(high), { group: 2 })
-  const [note] = host.see(outbox(all), 2).items
-  assert.ok(note !== undefined)
-  host.do({ type: 'dropReference', ...note.name, holder: note.holder })
-  host.do({ type: 'settleReferences', rows: [note.row] }, { group: 2 })
-  assert.equal(host.see(outbox(all), 2).items.length, 0)
-  assert.notEqual(host.do({ type: 'collect', rows: 9 }), undefined)
-  assert.equal(host.see(garbage(all)).items.length, 2)
-  checkInvariants(host.store.rows)
+  playCopyAcross()
 })
 
 test('a copy whose writer was given up on cannot appear later', () => {

@@ -11,7 +11,17 @@ import type { Result } from '../../src/catalog/results.ts'
 import { checkInvariants } from './invariants.ts'
 import { Model, type ModelCommand, segmentKey } from './model.ts'
 import { BUCKETS, KEYS, RandomCommands } from './random-commands.ts'
-import { codeOf, createBucket, Host } from './support.ts'
+import {
+  codeOf,
+  contentId,
+  createBucket,
+  deleteKey,
+  Host,
+  putBlob,
+  putInline,
+  segment,
+} from './support.ts'
+import { shown } from './twins.ts'
 
 const all = { after: undefined, limit: 10_000 }
 
@@ -66,7 +76,7 @@ export class Split {
     if (owners.size !== 1 || group === undefined) return
     const result = this.parts.do(command, { group })
     if (codeOf(result) === 'OUT_OF_RANGE') return
-    assert.deepEqual(this.whole.do(command), result, JSON.stringify(command))
+    assert.deepEqual(this.whole.do(command), result, shown(command))
     this.model.apply(command)
     this.#mirror(result, command)
     this.deliver()
@@ -215,3 +225,43 @@ function placesOf(command: ModelCommand): Place[] {
 /** Everything but what the groups keep about themselves, and counts of nothing. */
 const objectRows = ({ store }: Host): string[][] =>
   store.rows.filter(({ key }) => key[0] !== 0).map(({ key, value }) => [toHex(key), toHex(value)])
+
+/** A bucket in two ranges: group 1 below `m`, group 2 from there on. */
+export function splitHost(): Host {
+  const host = new Host()
+  host.do(createBucket('aaa'))
+  const split = { type: 'splitRange', at: { bucket: 'aaa', key: 'm' }, child: 2 } as const
+  assert.equal(codeOf(host.do(split)), 'range')
+  return host
+}
+
+/** A copy from one range into another, step by step, each step that may be repeated done twice. */
+export function playCopyAcross(): void {
+  const host = splitHost()
+  const [low, high] = [
+    { bucket: 'aaa', key: 'a' },
+    { bucket: 'aaa', key: 'z' },
+  ]
+  const untilMs = host.nowMs + 1_000
+  const [content, holder] = [contentId(1), contentId(2)]
+  host.do(putBlob(low, { content, segments: [segment(1, [1, 2])], untilMs }))
+  const name = { ...low, content }
+  const twice = (command: Command, group: number): void => {
+    for (let time = 0; time < 2; time++) assert.equal(codeOf(host.do(command, { group })), 'done')
+  }
+  twice({ type: 'retainContent', ...name, holder, holderPlace: high }, 1)
+  const body = { type: 'shared', content: name, holder, parts: 0, untilMs } as const
+  assert.equal(codeOf(host.do(putInline(high, '', { body }), { group: 2 })), 'version')
+  host.do(deleteKey(low))
+  const collect = (): Result => host.do({ type: 'collect', rows: 9 })
+  assert.deepEqual(collect(), { type: 'collected', rows: 0, isMore: false })
+  host.do(deleteKey(high), { group: 2 })
+  const [note] = host.see(outbox(all), 2).items
+  assert.ok(note !== undefined, 'the other range is to be told')
+  twice({ type: 'dropReference', ...note.name, holder: note.holder }, 1)
+  twice({ type: 'settleReferences', rows: [note.row] }, 2)
+  assert.equal(host.see(outbox(all), 2).items.length, 0)
+  collect()
+  assert.equal(host.see(garbage(all)).items.length, 2)
+  checkInvariants(host.store.rows)
+}

@@ -64,18 +64,18 @@ export class Twins {
     const verdict = this.model.apply(command)
     const before = this.host.store.rows.length
     const result = this.host.do(command)
-    const shown = `${JSON.stringify(command)}\n→ ${JSON.stringify(result)}`
+    const what = `${shown(command)}\n→ ${shown(result)}`
     this.#count(`${command.type} ${result.type === 'refused' ? result.refusal.code : 'ok'}`)
     if ('refusals' in verdict) {
-      assert.equal(result.type, 'refused', `${shown}, not ${[...verdict.refusals].join()}`)
+      assert.equal(result.type, 'refused', `${what}, not ${[...verdict.refusals].join()}`)
       if (result.type !== 'refused') return
       assert.ok(
         verdict.refusals.has(result.refusal.code),
-        `${shown} ∉ ${[...verdict.refusals].join()}`,
+        `${what} ∉ ${[...verdict.refusals].join()}`,
       )
       assert.ok(this.host.store.rows.length - before <= 1, 'a refusal changes nothing')
-    } else if (verdict.result === undefined) assert.notEqual(result.type, 'refused', shown)
-    else assert.deepEqual(result, plain(verdict.result), shown)
+    } else if (verdict.result === undefined) assert.notEqual(result.type, 'refused', what)
+    else assert.deepEqual(result, plain(verdict.result), what)
   }
 
   collect(): void {
@@ -249,6 +249,10 @@ const garbageName = (
     fragment: { seat: number }
   },
 ) => `${segmentKey(item)}/${item.generation}/${item.index}/${item.fragment.seat}`
+
+/** With bytes in hexadecimal. */
+export const shown = (value: unknown): string =>
+  JSON.stringify(value, (_, part: unknown) => (part instanceof Uint8Array ? toHex(part) : part))
 
 /** Without what `undefined` fields and array types would tell apart. */
 const plain = <Value>(value: Value): Value => structuredClone(value)

@@ -24,6 +24,8 @@ export class Network {
   readonly segments: Map<string, SegmentView> = new Map()
   readonly log: RepairEffect[] = []
   failures = 0
+  /** Fragments may leave peers that live. */
+  isMoving = false
   /** Events on their way, by the time they arrive. */
   readonly #events: { readonly atMs: number; readonly event: RepairEvent }[] = []
   readonly #proven = new Set<string>()
@@ -102,6 +104,7 @@ export class Network {
           assert.ok(!segment.seats.includes(seat), 'one fragment of a segment per peer')
           assert.equal(this.peers.get(seat)?.state, 'alive')
         }
+        for (const { index } of targets) this.#checkReason(segment.seats[index] as number)
         return this.#later({ type: 'built', job, isDone: !isFailing })
       }
       case 'prove': {
@@ -127,6 +130,13 @@ export class Network {
     }
   }
 
+  /** A fragment is made anew for want of its peer, and moved only where that was asked for. */
+  #checkReason(holder: number): void {
+    const state = this.peers.get(holder)?.state ?? 'gone'
+    const isReason = this.isMoving || ['draining', 'dead', 'gone'].includes(state)
+    assert.ok(isReason, `its holder is ${state}`)
+  }
+
   #list({ source, scan, after }: Extract<RepairEffect, { type: 'list' }>): void {
     const isListed = ({ seats }: SegmentView): boolean =>
       seats.includes(source === 'debts' ? 0 : source)
@@ -145,7 +155,8 @@ export class Network {
   #place({ job, segment, targets }: Extract<RepairEffect, { type: 'place' }>): void {
     assert.ok(!this.#cancelled.has(job), 'what was called off is not placed')
     const current = this.segments.get(segment.id)
-    if (current?.revision === segment.revision) {
+    const isDone = current?.revision === segment.revision
+    if (isDone) {
       const seats = [...current.seats]
       for (const { index, seat } of targets) {
         assert.ok(this.#proven.has(`${job}/${index}`), 'nothing is listed before its proof')
@@ -153,7 +164,7 @@ export class Network {
       }
       this.segments.set(segment.id, { ...current, seats, revision: current.revision + 1 })
     }
-    this.#later({ type: 'placed', job })
+    this.#later({ type: 'placed', job, isDone })
   }
 
   /** Peers come and go, calls fail; once enough peers stay, every segment is whole. */
@@ -162,18 +173,17 @@ export class Network {
     this.addSegments(40, 2, 3)
     const seats = [...this.peers.keys()]
     for (let round = 0; round < rounds; round++) {
-      // Never so many at once that anything is lost for good.
+      // The dead come back with what they had, so that nothing is lost for good.
       const away = seats.filter(seat => !this.has(seat))
-      const state = this.random.pick(['alive', 'suspect', 'draining', 'dead'] as const)
+      const state = this.random.pick(['alive', 'suspect', 'draining', 'dead', 'dead'] as const)
       const [returning] = away
-      if (away.length >= 2 && returning !== undefined) this.set(returning, 'alive')
+      if (away.length >= 4 && returning !== undefined) this.set(returning, 'alive')
       else this.set(this.random.pick(seats), state)
-      this.pass(this.random.exponential(40_000))
+      this.pass(this.random.exponential(this.random.pick([50, 1_000, 40_000])))
     }
-    this.failures = 0
     const dead = this.random.pick([1, 2, 3])
     for (const seat of seats) this.set(seat, seat === dead ? 'dead' : 'alive')
-    this.pass(400_000)
+    this.pass(600_000)
     assert.equal(this.missing(), 0, 'every fragment is back')
     for (const segment of this.segments.values()) {
       assert.equal(new Set(segment.seats).size, segment.seats.length)

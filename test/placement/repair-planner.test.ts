@@ -137,6 +137,7 @@ test('moves of a plan are proven and placed like repairs', () => {
     const to = [...network.peers.keys()].find(seat => !segment.seats.includes(seat)) as number
     return { segment, index: 0, from: segment.seats[0] as number, to }
   })
+  network.isMoving = true
   network.tell({ type: 'moves', moves })
   network.pass(60_000)
   for (const { segment, to } of moves) assert.equal(network.segments.get(segment.id)?.seats[0], to)

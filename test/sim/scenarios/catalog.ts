@@ -1,4 +1,4 @@
-import { Split } from '../../catalog/split.ts'
+import { playCopyAcross, Split } from '../../catalog/split.ts'
 import { Twins } from '../../catalog/twins.ts'
 import type { Scenario } from '../scenario.ts'
 
@@ -15,6 +15,7 @@ export const catalogScenario: Scenario = {
     twins.play(Math.ceil(150 * minutes))
     const split = new Split(random.u32())
     split.playAll(Math.ceil(4 * minutes))
+    playCopyAcross()
     world.note('catalog', `${twins.host.store.size} rows, ${split.whole.store.size} rows`)
     return { commands: twins.host.log.length + split.parts.log.length }
   },
