@@ -74,12 +74,21 @@ export class Split {
     const owners = new Set(placesOf(command).map(place => this.#owner(place)))
     const [group] = owners
     if (owners.size !== 1 || group === undefined) return
+    this.#misdirect(command, group)
     const result = this.parts.do(command, { group })
     if (codeOf(result) === 'OUT_OF_RANGE') return
     assert.deepEqual(this.whole.do(command), result, shown(command))
     this.model.apply(command)
     this.#mirror(result, command)
     this.deliver()
+  }
+
+  /** Another range refuses it, whoever sent it there. */
+  #misdirect(command: ModelCommand, owner: number): void {
+    const others = this.groups.filter(group => group !== owner)
+    if (others.length === 0 || !this.random.chance(0.2)) return
+    const result = this.parts.do(command, { group: this.random.pick(others) })
+    assert.equal(result.type, 'refused', shown(command))
   }
 
   #owner(place: Place): number {

@@ -1,4 +1,5 @@
 import { playCopyAcross, Split } from '../../catalog/split.ts'
+import { playCopiedPart, playLocks, playNullVersions } from '../../catalog/stories.ts'
 import { Twins } from '../../catalog/twins.ts'
 import type { Scenario } from '../scenario.ts'
 
@@ -15,7 +16,7 @@ export const catalogScenario: Scenario = {
     twins.play(Math.ceil(150 * minutes))
     const split = new Split(random.u32())
     split.playAll(Math.ceil(4 * minutes))
-    playCopyAcross()
+    for (const play of [playCopyAcross, playLocks, playNullVersions, playCopiedPart]) play()
     world.note('catalog', `${twins.host.store.size} rows, ${split.whole.store.size} rows`)
     return { commands: twins.host.log.length + split.parts.log.length }
   },
