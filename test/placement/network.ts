@@ -177,7 +177,7 @@ export class Network {
       const away = seats.filter(seat => !this.has(seat))
       const state = this.random.pick(['alive', 'suspect', 'draining', 'dead', 'dead'] as const)
       const [returning] = away
-      if (away.length >= 4 && returning !== undefined) this.set(returning, 'alive')
+      if (away.length >= 6 && returning !== undefined) this.set(returning, 'alive')
       else this.set(this.random.pick(seats), state)
       this.pass(this.random.exponential(this.random.pick([50, 1_000, 40_000])))
     }

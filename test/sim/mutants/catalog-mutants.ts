@@ -302,12 +302,6 @@ const placementChanges: readonly Omit<Mutant, 'scenario'>[] = [
     this.#jobs.delete(job.segment.id)`,
   },
   {
-    name: "take a page of another list for this one's",
-    file: 'placement/repair-scans.ts',
-    find: `if (scan?.state !== 'asked' || scan.id !== page.scan) return undefined`,
-    replace: `if (scan?.state !== 'asked') return undefined`,
-  },
-  {
     name: 'look at a dead peer only before its grace',
     file: 'placement/repair-scans.ts',
     find: `if (!this.isInGrace(seat)) this.#want(seat, 'all')`,
