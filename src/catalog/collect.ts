@@ -24,40 +24,37 @@ export function* collect(
   const queue = tableRange('x', work.range.lo, work.range.hi)
   let left = budget
   const waiting = yield* work.page({ ...queue, limit: QUEUE_PAGE })
-  let done = 0
   for (const { key, value } of waiting) {
     if (left <= 0) break
     const place = rowOf.place.decode(value)
     const taken = yield* takeApart(work, { row: key, place, budget: left })
-    left -= taken.rows
-    if (taken.isDone) done++
+    left -= taken
   }
-  const isMore = done < waiting.length || waiting.length === QUEUE_PAGE
+  // What was taken apart may have been the last to hold something else.
+  const isMore = (yield* work.page({ ...queue, limit: 1 })).length > 0
   return { type: 'collected', rows: budget - left, isMore }
 }
 
 function* takeApart(
   work: Workspace,
   { row, place, budget }: { row: Uint8Array; place: Place; budget: number },
-): Program<{ rows: number; isDone: boolean }> {
+): Program<number> {
   const home = positionOf(place)
   const ids = row.slice(1 + home.length + 1)
   const segments = yield* work.page(rowsBehind(rowUnder('s', home, ids), budget))
   for (const { key, value } of segments) discardSegment(work, key, rowOf.segment.decode(value))
-  if (segments.length >= budget) return { rows: segments.length, isDone: false }
-  let rows = segments.length + 1
+  if (segments.length >= budget) return segments.length
   if (ids.length === CONTENT_ID_BYTES + BLOB_ID_BYTES) {
     work.remove(row)
-    return { rows, isDone: true }
+    return segments.length + 1
   }
   const name = { ...place, content: ids }
   const parts = yield* takeParts(work, name, budget - segments.length)
-  rows += parts.rows
   if (parts.isDone) {
     yield* forget(work, name)
     work.remove(row)
   }
-  return { rows, isDone: parts.isDone }
+  return segments.length + 1 + parts.rows
 }
 
 function* takeParts(
