@@ -91,6 +91,58 @@ export type Failure =
   | { readonly code: 'BUSY'; readonly what: string; readonly limit?: number }
   /** A worker thread died before it answered. State unchanged, its input is lost; retry. */
   | { readonly code: 'THREAD_LOST'; readonly thread: string }
+  /** The command is not what any sender of ours would send. State unchanged; never retry. */
+  | { readonly code: 'INVALID_COMMAND'; readonly what: string }
+  /** There is no bucket of this name. State unchanged. */
+  | { readonly code: 'NO_SUCH_BUCKET'; readonly bucket: string }
+  /** The name is taken. State unchanged. */
+  | { readonly code: 'BUCKET_EXISTS'; readonly bucket: string; readonly owner: string }
+  /** Objects, versions or uploads are left in it. State unchanged; delete them first. */
+  | { readonly code: 'BUCKET_NOT_EMPTY'; readonly bucket: string }
+  /** The bucket is about to be deleted and takes no more objects. State unchanged. */
+  | { readonly code: 'BUCKET_FROZEN'; readonly bucket: string }
+  /** The key has no current version. State unchanged. */
+  | { readonly code: 'NO_SUCH_KEY'; readonly bucket: string; readonly key: string }
+  /** The key has no version of this name. State unchanged. */
+  | {
+      readonly code: 'NO_SUCH_VERSION'
+      readonly bucket: string
+      readonly key: string
+      readonly version: string
+    }
+  /** No such upload or write is open: it was completed, aborted, or has expired. State unchanged. */
+  | { readonly code: 'NO_SUCH_UPLOAD'; readonly upload: string }
+  /** No content has this segment any more. State unchanged; drop what was made for it. */
+  | { readonly code: 'NO_SUCH_SEGMENT'; readonly segment: string }
+  /** The object is not as the caller demanded. State unchanged; look at it again. */
+  | { readonly code: 'PRECONDITION_FAILED'; readonly condition: string }
+  /** A part of the upload is missing, another one, or out of order. State unchanged. */
+  | { readonly code: 'INVALID_PART'; readonly part: number; readonly reason: string }
+  /** A part before the last is smaller than parts must be. State unchanged. */
+  | {
+      readonly code: 'PART_TOO_SMALL'
+      readonly part: number
+      readonly sizeBytes: number
+      readonly least: number
+    }
+  /** A retention or a legal hold protects the version. State unchanged; `untilMs` 0: no end. */
+  | { readonly code: 'OBJECT_LOCKED'; readonly lock: string; readonly untilMs: number }
+  /** The write came after its lease: its fragments may be gone. State unchanged; write anew. */
+  | { readonly code: 'WRITE_EXPIRED'; readonly content: string; readonly untilMs: number }
+  /** The content's name is in use. State unchanged; draw another. */
+  | { readonly code: 'CONTENT_TAKEN'; readonly content: string }
+  /** The place belongs to another group. State unchanged; look it up anew. */
+  | { readonly code: 'OUT_OF_RANGE'; readonly group: number; readonly epoch: number }
+  /** The range was split, merged or frozen meanwhile. State unchanged; look it up anew. */
+  | { readonly code: 'STALE_EPOCH'; readonly group: number; readonly epoch: number }
+  /** The range is being merged with its neighbour. State unchanged; retry in a moment. */
+  | { readonly code: 'RANGE_FROZEN'; readonly group: number; readonly epoch: number }
+  /** Somebody else changed it first. State unchanged; read it and decide again. */
+  | { readonly code: 'STALE_REVISION'; readonly have: number; readonly expected: number }
+  /** The peer has been told to drop this fragment and may be about to. State unchanged; wait. */
+  | { readonly code: 'BEING_DROPPED'; readonly seat: number; readonly segment: string }
+  /** Fewer than `need` peers can have, or have, durable fragments. State unchanged; retry later. */
+  | { readonly code: 'TOO_FEW_PEERS'; readonly have: number; readonly need: number }
   /** Fewer than `need` fragments were at hand. State unchanged; retry once more are reachable. */
   | { readonly code: 'TOO_FEW_FRAGMENTS'; readonly have: number; readonly need: number }
   /** The input is larger than its named bound. State unchanged; never retry. */

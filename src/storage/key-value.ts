@@ -13,22 +13,34 @@
  * - `DISK_IO`, `CORRUPT` of a read: what was asked for cannot be read, now or ever.
  * - `BUSY` of a read: the process has no handle left for it.
  */
-export interface KeyValue {
+export interface KeyValue extends KeyValueReader {
+  /** The same as `get`, never on this thread: for values of up to 64 KiB. */
+  getLarge(key: Uint8Array): Promise<Uint8Array<ArrayBuffer> | undefined>
+  batch(changes: readonly KeyChange[], options: { readonly sync: boolean }): Promise<void>
+  /**
+   * What is there now, whatever is written later. To be closed: until then nothing of it is given
+   * back to the disk. Answers `CLOSED` once the store itself was closed, or had to be opened anew.
+   */
+  view(): KeyValueView
+  /** Ends what is under way. Makes nothing durable. */
+  close(): Promise<void>
+}
+
+export interface KeyValueView extends KeyValueReader {
+  close(): Promise<void>
+}
+
+export interface KeyValueReader {
   /**
    * The value, as a new array; undefined if there is none. May hold the thread up for one short
    * read, since handing it over costs more than most of them: for small values.
    */
   get(key: Uint8Array): Promise<Uint8Array<ArrayBuffer> | undefined>
-  /** The same, never on this thread: for values of up to 64 KiB. */
-  getLarge(key: Uint8Array): Promise<Uint8Array<ArrayBuffer> | undefined>
   /**
    * The first entries of a range in ascending order, at most `limit` of them. May be fewer although
    * there are more, so as to hold little; none only if there is none.
    */
   page(range: KeyRange): Promise<KeyValueEntry[]>
-  batch(changes: readonly KeyChange[], options: { readonly sync: boolean }): Promise<void>
-  /** Ends what is under way. Makes nothing durable. */
-  close(): Promise<void>
 }
 
 /** Keys above `after` and below `before`. */

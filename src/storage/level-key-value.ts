@@ -1,9 +1,9 @@
 import { basename, dirname } from 'node:path'
 
-import { ClassicLevel } from 'classic-level'
+import { ClassicLevel, type Snapshot } from 'classic-level'
 
 import { type Failure, HoldfastError } from '../base/errors.ts'
-import type { KeyChange, KeyRange, KeyValue, KeyValueEntry } from './key-value.ts'
+import type { KeyChange, KeyRange, KeyValue, KeyValueEntry, KeyValueView } from './key-value.ts'
 import { pooledCalls } from './system-calls.ts'
 
 const WRITE_BUFFER_BYTES = 16 << 20
@@ -72,25 +72,36 @@ export class LevelKeyValue implements KeyValue {
     return this.#read(level => level.get(key) as Promise<Uint8Array<ArrayBuffer> | undefined>)
   }
 
-  page({ after, before, limit }: KeyRange): Promise<KeyValueEntry[]> {
-    return this.#read(async level => {
-      const options = { gt: after, lt: before, limit, highWaterMarkBytes: STEP_BYTES }
-      const iterator = level.iterator(options)
-      const page: KeyValueEntry[] = []
+  page(range: KeyRange): Promise<KeyValueEntry[]> {
+    return this.#read(level => pageOf(level, range))
+  }
+
+  view(): KeyValueView {
+    const level = this.#level
+    // While it is being opened anew there is nothing to hold on to.
+    const snapshot = level.status === 'open' ? level.snapshot() : undefined
+    const usable = (): Snapshot => {
+      if (this.#failure !== undefined) throw this.#failure
+      if (snapshot !== undefined && level === this.#level && level.status === 'open')
+        return snapshot
+      throw new HoldfastError('The view is closed', { code: 'CLOSED', what: 'key-value view' })
+    }
+    const read = async <Result>(work: (held: Snapshot) => Result | Promise<Result>) => {
+      const held = usable()
       try {
-        for (let sizeBytes = 0; sizeBytes < PAGE_BYTES_MAX && page.length < limit;) {
-          const step = await iterator.nextv(limit - page.length)
-          if (step.length === 0) break
-          for (const [key, value] of step) {
-            sizeBytes += key.length + value.length
-            page.push({ key, value })
-          }
-        }
-        return page
-      } finally {
-        await iterator.close()
+        return await work(held)
+      } catch (cause) {
+        throw readFailure(cause, this.#path)
       }
-    })
+    }
+    return {
+      get: key =>
+        read<Uint8Array<ArrayBuffer> | undefined>(held => level.getSync(key, { snapshot: held })),
+      page: range => read(held => pageOf(level, range, held)),
+      close: async () => {
+        if (level.status === 'open') await snapshot?.close()
+      },
+    }
   }
 
   async batch(changes: readonly KeyChange[], { sync }: { readonly sync: boolean }): Promise<void> {
@@ -180,6 +191,29 @@ async function openLevel(path: string): Promise<Level> {
       throw new HoldfastError(`Cannot open ${path}: ${messageOf(cause)}`, details, { cause })
     }
     throw isFull(cause) ? full(cause, path) : readFailure(cause, path)
+  }
+}
+
+async function pageOf(
+  level: Level,
+  { after, before, limit }: KeyRange,
+  snapshot?: Snapshot,
+): Promise<KeyValueEntry[]> {
+  const options = { gt: after, lt: before, limit, highWaterMarkBytes: STEP_BYTES, snapshot }
+  const iterator = level.iterator(options)
+  const page: KeyValueEntry[] = []
+  try {
+    for (let sizeBytes = 0; sizeBytes < PAGE_BYTES_MAX && page.length < limit;) {
+      const step = await iterator.nextv(limit - page.length)
+      if (step.length === 0) break
+      for (const [key, value] of step) {
+        sizeBytes += key.length + value.length
+        page.push({ key, value })
+      }
+    }
+    return page
+  } finally {
+    await iterator.close()
   }
 }
 

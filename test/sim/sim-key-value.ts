@@ -1,7 +1,13 @@
 import { toHex } from '../../src/base/bytes.ts'
 import { HoldfastError } from '../../src/base/errors.ts'
 import type { Prng } from '../../src/base/prng.ts'
-import type { KeyChange, KeyRange, KeyValue, KeyValueEntry } from '../../src/storage/key-value.ts'
+import type {
+  KeyChange,
+  KeyRange,
+  KeyValue,
+  KeyValueEntry,
+  KeyValueView,
+} from '../../src/storage/key-value.ts'
 import type { World } from './world.ts'
 
 /** Probabilities per call. */
@@ -149,22 +155,17 @@ export class SimKeyValueDrive {
     return this.#current.get(toHex(key))?.slice()
   }
 
-  page({ after, before, limit }: KeyRange): KeyValueEntry[] {
+  page(range: KeyRange): KeyValueEntry[] {
     if (this.#random.chance(this.faults.readError)) throw failure('DISK_IO', 'read')
-    const [low, high] = [toHex(after), toHex(before)]
-    const keys = this.keys()
-    const from = firstAbove(keys, low)
-    const most = this.#random.chance(this.faults.shortPage)
-      ? 1 + this.#random.below(Math.min(limit, 8))
-      : limit
-    const page: KeyValueEntry[] = []
-    for (let at = from; at < keys.length && page.length < most; at++) {
-      const key = keys[at] as string
-      if (key >= high) break
-      const value = (this.#current.get(key) as Uint8Array).slice()
-      page.push({ key: Uint8Array.from(Buffer.from(key, 'hex')), value })
-    }
-    return page
+    const limit = this.#random.chance(this.faults.shortPage)
+      ? 1 + this.#random.below(Math.min(range.limit, 8))
+      : range.limit
+    return pageOf(this.#current, this.keys(), { ...range, limit })
+  }
+
+  /** What is there now. */
+  copy(): { readonly values: ReadonlyMap<string, Uint8Array>; readonly keys: readonly string[] } {
+    return { values: new Map(this.#current), keys: this.keys() }
   }
 
   batch(changes: readonly KeyChange[], sync: boolean): void {
@@ -249,10 +250,43 @@ class SimKeyValue implements KeyValue {
     }
   }
 
+  view(): KeyValueView {
+    const { values, keys } = this.#drive.copy()
+    const answer = <Result>(name: string, work: () => Result): Promise<Result> =>
+      this.#failure === undefined
+        ? this.#drive.call(this.#run, name, { work })
+        : Promise.reject(this.#failure)
+    return {
+      get: key =>
+        answer(
+          `get ${toHex(key)}`,
+          () => values.get(toHex(key))?.slice() as Uint8Array<ArrayBuffer>,
+        ),
+      page: range => answer(`page ${toHex(range.after)}`, () => pageOf(values, keys, range)),
+      close: async () => undefined,
+    }
+  }
+
   async close(): Promise<void> {
     const details = { code: 'CLOSED', what: 'key-value store' } as const
     this.#failure ??= new HoldfastError('The key-value store is closed', details)
   }
+}
+
+function pageOf(
+  values: ReadonlyMap<string, Uint8Array>,
+  keys: readonly string[],
+  { after, before, limit }: KeyRange,
+): KeyValueEntry[] {
+  const high = toHex(before)
+  const page: KeyValueEntry[] = []
+  for (let at = firstAbove(keys, toHex(after)); at < keys.length && page.length < limit; at++) {
+    const key = keys[at] as string
+    if (key >= high) break
+    const value = (values.get(key) as Uint8Array).slice()
+    page.push({ key: Uint8Array.from(Buffer.from(key, 'hex')), value })
+  }
+  return page
 }
 
 /** The first index whose key is above `low`. */

@@ -78,6 +78,21 @@ export function acceptKeyValue(name: string, run: Run): void {
       assert.equal(await textOf(keyValue, 'a'), 'kept')
     }))
 
+  test(`${name} key-value store shows a view what was there when it was taken`, () =>
+    run(async ({ keyValue }) => {
+      await keyValue.batch([put('a', '1'), put('b', '1')], { sync: false })
+      const view = keyValue.view()
+      await keyValue.batch([put('a', '2'), del('b'), put('c', '2')], { sync: false })
+      assert.equal(toUtf8((await view.get(fromUtf8('a'))) ?? new Uint8Array(0)), '1')
+      assert.equal(await view.get(fromUtf8('c')), undefined)
+      assert.deepEqual(
+        (await view.page(whole)).map(({ key }) => toUtf8(key)),
+        ['a', 'b'],
+      )
+      await view.close()
+      assert.deepEqual(await keysIn(keyValue), ['a', 'c'])
+    }))
+
   test(`${name} key-value store has everything when it is opened again`, () =>
     run(async ({ keyValue, reopen }) => {
       await keyValue.batch([put('a', '1')], { sync: true })
@@ -89,7 +104,10 @@ export function acceptKeyValue(name: string, run: Run): void {
 
   test(`${name} key-value store answers CLOSED after close`, () =>
     run(async ({ keyValue }) => {
+      const view = keyValue.view()
       await keyValue.close()
+      await rejectsWith('CLOSED', view.get(fromUtf8('a')))
+      await rejectsWith('CLOSED', view.page(whole))
       await rejectsWith('CLOSED', keyValue.get(fromUtf8('a')))
       await rejectsWith('CLOSED', keyValue.getLarge(fromUtf8('a')))
       await rejectsWith('CLOSED', keyValue.page(whole))

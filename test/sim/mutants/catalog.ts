@@ -1,9 +1,10 @@
+import { admissionMutants } from './admission-mutants.ts'
+import { catalogMutants } from './catalog-mutants.ts'
 /**
  * Bugs to plant, made while the module is loaded, so that production code carries no switches. The
  * simulator must find every one of them.
  */
 import { clockMutants } from './clock-mutants.ts'
-import { admissionMutants } from './admission-mutants.ts'
 import { fragmentMutants } from './fragment-mutants.ts'
 import { groupMutants } from './group-mutants.ts'
 import { membershipMutants } from './membership-mutants.ts'
@@ -25,4 +26,5 @@ export const mutants: readonly Mutant[] = [
   ...raftMutants,
   ...groupMutants,
   ...admissionMutants,
+  ...catalogMutants,
 ]

@@ -1,12 +1,14 @@
 import type { Scenario } from '../scenario.ts'
+import { admissionScenario } from './admission.ts'
+import { catalogScenario } from './catalog.ts'
 import { clockScenario } from './clock.ts'
 import { consensusScenario } from './consensus.ts'
 import { electionScenario } from './election.ts'
-import { admissionScenario } from './admission.ts'
 import { fragmentsScenario } from './fragments.ts'
 import { kvScenario } from './kv.ts'
 import { membershipScenario } from './membership.ts'
 import { networkScenario } from './network.ts'
+import { placementScenario } from './placement.ts'
 import { raftScenario } from './raft.ts'
 import { walScenario } from './wal.ts'
 
@@ -17,13 +19,13 @@ export const scenarios: ReadonlyMap<string, Scenario> = new Map(
     networkScenario,
     fragmentsScenario,
     membershipScenario,
+    admissionScenario,
     clockScenario,
     raftScenario,
     consensusScenario,
     electionScenario,
     kvScenario,
+    catalogScenario,
+    placementScenario,
   ].map(scenario => [scenario.name, scenario]),
-  [walScenario, networkScenario, fragmentsScenario, membershipScenario, admissionScenario].map(
-    scenario => [scenario.name, scenario],
-  ),
 )
