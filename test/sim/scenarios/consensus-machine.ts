@@ -10,7 +10,7 @@ export interface Position {
 
 const PIECE_COMMANDS = 100
 /** Numbers written to one register before the next one takes over: a short history to judge. */
-const REGISTER_NUMBERS = 30
+const REGISTER_NUMBERS = 8
 
 /** The register that a number is written to. */
 export const registerOf = (number: number): number => Math.floor(number / REGISTER_NUMBERS)
