@@ -45,6 +45,23 @@ export const fromBase32 = (text: string): Uint8Array => fromString(text, 'base32
 /** Lower-case base32 without padding. */
 export const toBase32 = (bytes: Uint8Array): string => toString(bytes, 'base32')
 
+/**
+ * Bytes of base58, the alphabet without look-alikes.
+ * @throws {HoldfastError} `MALFORMED`
+ */
+export function fromBase58(text: string): Uint8Array {
+  const foreign = text.search(/[^1-9A-HJ-NP-Za-km-z]/)
+  if (foreign < 0) return fromString(text, 'base58btc')
+  throw new HoldfastError(`Cannot decode base58: at offset ${foreign}`, {
+    code: 'MALFORMED',
+    what: 'base58',
+    offset: foreign,
+  })
+}
+
+/** Base58: no punctuation, so that a double click selects all of it. Takes the square of the size. */
+export const toBase58 = (bytes: Uint8Array): string => toString(bytes, 'base58btc')
+
 /** True if every byte is zero; an empty array is. */
 export function isZero(bytes: Uint8Array): boolean {
   for (let index = 0; index < bytes.length; index++) if (bytes[index] !== 0) return false

@@ -5,12 +5,18 @@
 export type Failure =
   /** Fragments of several objects, and nothing tells which is wanted. State unchanged. */
   | { readonly code: 'AMBIGUOUS'; readonly what: string; readonly count: number }
+  /** Nothing can listen there: another program does. State unchanged; choose another address. */
+  | { readonly code: 'ADDRESS_IN_USE'; readonly address: string }
   /** A cell cannot be coded: it is no multiple of 64 bytes, or unlike the others. State unchanged. */
   | { readonly code: 'CELL_SIZE'; readonly sizeBytes: number; readonly neededBytes: number }
   /** The thing was closed before or during the call. What was not acknowledged may be undone. */
   | { readonly code: 'CLOSED'; readonly what: string }
+  /** A setting is unknown, of the wrong kind, or contradicts another one. State unchanged. */
+  | { readonly code: 'CONFIG_INVALID'; readonly key: string; readonly reason: string }
   /** What was read is not what its name was made of. State unchanged; ask another peer, repair. */
   | { readonly code: 'CORRUPT'; readonly what: string }
+  /** Another process uses this data directory. State unchanged; stop it, or use another one. */
+  | { readonly code: 'DIRECTORY_LOCKED'; readonly path: string; readonly pid: number }
   /** A sync or close failed: the store answers nothing more until restart. Outcome unknown. */
   | { readonly code: 'DISK_FAILED'; readonly path: string; readonly operation: string }
   /** No space left. State unchanged; retry once space was freed. */
@@ -34,6 +40,10 @@ export type Failure =
   | { readonly code: 'HASH_UNKNOWN'; readonly tag: number }
   /** No such code exists: k ≥ 1, m ≥ 0, k + m ≤ 256. State unchanged; never retry. */
   | { readonly code: 'INVALID_SCHEME'; readonly k: number; readonly m: number }
+  /** It is no invite, or was not copied whole. State unchanged; copy it again. */
+  | { readonly code: 'INVITE_MALFORMED' }
+  /** The host of the invite said no. State unchanged; ask for a new invite, unless `banned`. */
+  | { readonly code: 'JOIN_REFUSED'; readonly reason: JoinRefusal }
   /** Nobody holds this reference any more: its lease or grace is over. Put the fragment again. */
   | { readonly code: 'LEASE_EXPIRED'; readonly id: string; readonly index: number }
   /** The object is encrypted and no key was given. State unchanged. */
@@ -42,6 +52,12 @@ export type Failure =
   | { readonly code: 'KEY_WRONG' }
   /** The log of this group has lost records it once acknowledged. Refetch them from a replica. */
   | { readonly code: 'LOG_DAMAGED'; readonly group: number; readonly index: number }
+  /** Only the peer that holds the network's key can do this. State unchanged; ask `holder`. */
+  | { readonly code: 'NO_AUTHORITY'; readonly holder: string }
+  /** The peer is not a member of this network, or cannot be treated as one. State unchanged. */
+  | { readonly code: 'NOT_A_MEMBER'; readonly peer: string }
+  /** No peer runs on this data directory. State unchanged; start one. */
+  | { readonly code: 'NOT_RUNNING'; readonly path: string }
   /** Bytes from outside are not what they claim to be. State unchanged; never retry. */
   | { readonly code: 'MALFORMED'; readonly what: string; readonly offset: number }
   /** A bounded queue is full. State unchanged; retry after a while. */
@@ -73,6 +89,24 @@ export type Failure =
   | { readonly code: 'PEER_FAILED'; readonly peer: string; readonly reason: string }
   /** No answer within the deadline. Outcome unknown. */
   | { readonly code: 'TIMEOUT'; readonly what: string; readonly afterMs: number }
+  /** Signed by nobody this network trusts. State unchanged; never retry. */
+  | { readonly code: 'UNTRUSTED'; readonly what: string; readonly peer: string }
+
+/** Why a newcomer is not let in, as far as it is told. */
+export type JoinRefusal =
+  /** A ban lasts: only a peer with a new identity can join. */
+  | 'banned'
+  | 'expired'
+  /** The peer that was asked cannot let anybody in. */
+  | 'no-authority'
+  /** The proof is not for an open challenge: it came late, twice, or out of nowhere. */
+  | 'no-challenge'
+  | 'not-a-member'
+  | 'other-network'
+  | 'too-many-attempts'
+  /** There is no such invite, or its secret was not proven. */
+  | 'unknown-invite'
+  | 'used-up'
 
 /**
  * The one class of expected failures. Match `code`, never `instanceof`: two copies of this package

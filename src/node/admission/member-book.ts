@@ -1,0 +1,87 @@
+import type { PeerId } from '../../base/environment.ts'
+import type { AdmissionFiles } from './admission-files.ts'
+import type { MemberRecord } from './member-record.ts'
+import { type MemberStatus, MemberTable } from './member-table.ts'
+import type { Trust } from './trust.ts'
+
+/**
+ * Who belongs to the network, for whoever needs to know: the seam behind which the member table is
+ * kept, here as a copy on every peer.
+ */
+export interface Members {
+  /** As of now. */
+  statusOf(peer: PeerId): MemberStatus
+  /** What there is about every peer, in order of their ids. */
+  records(): readonly MemberRecord[]
+  /** Told of each record that is news, once it counts. */
+  onChange(listener: (record: MemberRecord) => void): void
+}
+
+/** A member table that is on disk. */
+export class MemberBook implements Members {
+  readonly table: MemberTable
+  readonly #files: AdmissionFiles
+  readonly #wallMs: () => number
+  readonly #listeners: ((record: MemberRecord) => void)[] = []
+  /** The write under way, and the one that will take up all that came meanwhile. */
+  #writing: Promise<void> | undefined
+  #next: Promise<void> | undefined
+
+  constructor(files: AdmissionFiles, trust: Trust, wallMs: () => number) {
+    this.#files = files
+    this.#wallMs = wallMs
+    this.table = new MemberTable(trust)
+  }
+
+  /** Reads what was there before. */
+  async load(): Promise<void> {
+    for (const record of await this.#files.readRecords()) this.table.offer(record)
+  }
+
+  statusOf(peer: PeerId): MemberStatus {
+    return this.table.statusOf(peer, this.#wallMs())
+  }
+
+  records(): readonly MemberRecord[] {
+    return this.table.records()
+  }
+
+  onChange(listener: (record: MemberRecord) => void): void {
+    this.#listeners.push(listener)
+  }
+
+  /**
+   * Takes a record in and returns it if it was news. It counts at once, a ban above all; it is
+   * durable when the promise resolves.
+   * @throws {HoldfastError} `MALFORMED`, `TOO_LARGE`, `UNTRUSTED`, `BUSY`: nothing has changed
+   */
+  async add(bytes: Uint8Array): Promise<MemberRecord | undefined> {
+    const record = this.table.offer(bytes)
+    if (record === undefined) {
+      // Who offered it first may still be waiting for the disk.
+      await (this.#next ?? this.#writing)
+      return undefined
+    }
+    for (const listener of this.#listeners) listener(record)
+    await this.#save()
+    return record
+  }
+
+  #save(): Promise<void> {
+    if (this.#writing === undefined) return this.#write()
+    this.#next ??= this.#writing.then(
+      () => this.#write(),
+      () => this.#write(),
+    )
+    return this.#next
+  }
+
+  #write(): Promise<void> {
+    this.#next = undefined
+    const writing = this.#files.writeRecords(this.table.signedRecords()).finally(() => {
+      if (this.#writing === writing) this.#writing = undefined
+    })
+    this.#writing = writing
+    return writing
+  }
+}
