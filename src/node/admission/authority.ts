@@ -32,7 +32,7 @@ import {
 import type { MemberStatus } from './member-table.ts'
 
 /** Thirty days. */
-export const CERTIFICATE_MS = 30 * 86_400_000
+export const CERTIFICATE_MS: number = 30 * 86_400_000
 /** How long a newcomer may take to answer a challenge. */
 export const NONCE_MS = 30_000
 /** Challenges that may be open at once; the oldest goes first. */
@@ -109,8 +109,7 @@ export class Authority {
   }
 
   #invite(invite: NewInvite, nowMs: number): readonly AuthorityEffect[] {
-    for (const [id, entry] of this.#invites)
-      if (entry.expiresAtMs < nowMs) this.#invites.delete(id)
+    for (const [id, entry] of this.#invites) if (entry.expiresAtMs < nowMs) this.#invites.delete(id)
     if (this.#invites.size >= INVITES_MAX) {
       const details = { code: 'BUSY', what: 'invites', limit: INVITES_MAX } as const
       return [failure(new HoldfastError(`Cannot invite: ${INVITES_MAX} invites are open`, details))]
@@ -123,7 +122,8 @@ export class Authority {
     { from, request, nonce }: Extract<AuthorityEvent, { type: 'request' }>,
     nowMs: number,
   ): readonly AuthorityEffect[] {
-    if (this.#options.statusOf(from, nowMs).state === 'banned') return [refuse('banned', 'it is banned')]
+    if (this.#options.statusOf(from, nowMs).state === 'banned')
+      return [refuse('banned', 'it is banned')]
     switch (request.type) {
       case 'hello':
         return this.#hello(from, request, nonce, nowMs)
@@ -162,13 +162,11 @@ export class Authority {
     const entry = this.#invites.get(toHex(inviteId))
     if (entry === undefined || !this.#isProven(entry, from, challenge.nonce, proof))
       return [refuse('unknown-invite', `its proof of invite ${toHex(inviteId)} is wrong`)]
-    if (entry.expiresAtMs < nowMs)
-      return [refuse('expired', `invite ${toHex(inviteId)} expired`)]
+    if (entry.expiresAtMs < nowMs) return [refuse('expired', `invite ${toHex(inviteId)} expired`)]
     const isAgain = entry.usedBy.includes(from)
     if (!isAgain && entry.usedBy.length >= entry.uses)
       return [refuse('used-up', `invite ${toHex(inviteId)} was used by ${entry.usedBy.join(', ')}`)]
-    if (!isAgain)
-      this.#invites.set(toHex(inviteId), { ...entry, usedBy: [...entry.usedBy, from] })
+    if (!isAgain) this.#invites.set(toHex(inviteId), { ...entry, usedBy: [...entry.usedBy, from] })
     return this.#admit(from, entry.role, entry.zone === '' ? zone : entry.zone, nowMs)
   }
 
@@ -185,11 +183,7 @@ export class Authority {
     const notAfterMs = nowMs + CERTIFICATE_MS
     const certificate: Certificate = { kind: 'certificate', peer, role, zone, serial, notAfterMs }
     const record = this.#sign(certificate)
-    return [
-      this.#persist(),
-      { type: 'record', bytes: record },
-      { type: 'welcome', record, role },
-    ]
+    return [this.#persist(), { type: 'record', bytes: record }, { type: 'welcome', record, role }]
   }
 
   #ban(peer: PeerId, nowMs: number): readonly AuthorityEffect[] {

@@ -42,12 +42,16 @@ export type JoinRequest =
 
 /** What a newcomer is given. Storage members get no network key. */
 export interface Welcome {
+  /** Its own certificate. */
   readonly record: Uint8Array
+  /** The host's, without which it would not know its host from a stranger. */
+  readonly hostRecord: Uint8Array
   readonly networkKey: Uint8Array | undefined
 }
 
 const VERSION = 1
 const MESSAGE_BYTES_MAX = 1024
+const WELCOME_BYTES_MAX = 2 * RECORD_BYTES_MAX + NETWORK_KEY_BYTES + 8
 const types = ['hello', 'join', 'renew', 'present'] as const
 
 export function encodeJoinRequest(request: JoinRequest): Uint8Array {
@@ -105,9 +109,10 @@ function decodeBody(type: JoinRequest['type'] | undefined, reader: BinaryReader)
   }
 }
 
-export function encodeWelcome({ record, networkKey }: Welcome): Uint8Array {
-  const writer = new BinaryWriter(MESSAGE_BYTES_MAX)
+export function encodeWelcome({ record, hostRecord, networkKey }: Welcome): Uint8Array {
+  const writer = new BinaryWriter(WELCOME_BYTES_MAX)
   writer.bytes(record)
+  writer.bytes(hostRecord)
   writer.bytes(networkKey ?? new Uint8Array())
   return writer.finish()
 }
@@ -116,11 +121,12 @@ export function encodeWelcome({ record, networkKey }: Welcome): Uint8Array {
 export function decodeWelcome(bytes: Uint8Array): Welcome {
   const reader = new BinaryReader(bytes)
   const record = reader.bytes(RECORD_BYTES_MAX)
+  const hostRecord = reader.bytes(RECORD_BYTES_MAX)
   const networkKey = reader.bytes(NETWORK_KEY_BYTES)
   reader.end()
-  if (networkKey.length === 0) return { record, networkKey: undefined }
+  if (networkKey.length === 0) return { record, hostRecord, networkKey: undefined }
   if (networkKey.length !== NETWORK_KEY_BYTES) throw malformed('network key', 0)
-  return { record, networkKey }
+  return { record, hostRecord, networkKey }
 }
 
 /** Proves the secret of an invite to this host, for this newcomer, this once. */
@@ -142,4 +148,8 @@ export function proofOf(
 }
 
 const malformed = (what: string, offset: number): HoldfastError =>
-  new HoldfastError(`Cannot decode ${what}: at offset ${offset}`, { code: 'MALFORMED', what, offset })
+  new HoldfastError(`Cannot decode ${what}: at offset ${offset}`, {
+    code: 'MALFORMED',
+    what,
+    offset,
+  })

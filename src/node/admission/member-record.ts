@@ -49,7 +49,11 @@ const kinds = ['certificate', 'revocation'] as const
 const roles: readonly Role[] = ['full', 'storage']
 
 /** The bytes of a record with the authority's signature. */
-export function signRecord(record: MemberRecord, networkId: Uint8Array, signer: Signer): Uint8Array {
+export function signRecord(
+  record: MemberRecord,
+  networkId: Uint8Array,
+  signer: Signer,
+): Uint8Array {
   const body = encode(record)
   return concat([body, signer.sign(inNetwork(networkId, body))])
 }
@@ -63,11 +67,14 @@ export function openRecord(bytes: Uint8Array, trust: Trust): MemberRecord {
   const body = bytes.subarray(0, bodyBytes)
   const record = decode(body)
   if (trust.verify(body, bytes.subarray(bodyBytes))) return record
-  throw new HoldfastError(`Cannot accept ${record.kind} of ${record.peer}: not signed by this network`, {
-    code: 'UNTRUSTED',
-    what: record.kind,
-    peer: record.peer,
-  })
+  throw new HoldfastError(
+    `Cannot accept ${record.kind} of ${record.peer}: not signed by this network`,
+    {
+      code: 'UNTRUSTED',
+      what: record.kind,
+      peer: record.peer,
+    },
+  )
 }
 
 export const writeRole = (writer: BinaryWriter, role: Role): void => writer.u8(roles.indexOf(role))
@@ -120,4 +127,8 @@ function choice<Item>(reader: BinaryReader, items: readonly Item[], what: string
 }
 
 const malformed = (what: string, offset: number): HoldfastError =>
-  new HoldfastError(`Cannot decode ${what}: at offset ${offset}`, { code: 'MALFORMED', what, offset })
+  new HoldfastError(`Cannot decode ${what}: at offset ${offset}`, {
+    code: 'MALFORMED',
+    what,
+    offset,
+  })

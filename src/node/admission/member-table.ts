@@ -14,7 +14,12 @@ import { createHash } from 'node:crypto'
 import { toHex } from '../../base/bytes.ts'
 import type { PeerId } from '../../base/environment.ts'
 import { HoldfastError } from '../../base/errors.ts'
-import { type Certificate, type MemberRecord, openRecord, type Revocation } from './member-record.ts'
+import {
+  type Certificate,
+  type MemberRecord,
+  openRecord,
+  type Revocation,
+} from './member-record.ts'
 import type { Trust } from './trust.ts'
 
 /** Only the authority can add to the table, so this bounds its mistakes, not an attacker. */

@@ -86,4 +86,8 @@ function readRecords(reader: BinaryReader): Uint8Array[] {
 }
 
 const malformed = (what: string, offset: number): HoldfastError =>
-  new HoldfastError(`Cannot decode ${what}: at offset ${offset}`, { code: 'MALFORMED', what, offset })
+  new HoldfastError(`Cannot decode ${what}: at offset ${offset}`, {
+    code: 'MALFORMED',
+    what,
+    offset,
+  })

@@ -102,7 +102,11 @@ export class Spread {
     const { book } = this.#options
     try {
       const names = book.table.names()
-      const answer = await this.#request(peer, encodeSpreadRequest({ type: 'compare', names }), signal)
+      const answer = await this.#request(
+        peer,
+        encodeSpreadRequest({ type: 'compare', names }),
+        signal,
+      )
       const { records, wanted } = decodeComparison(answer)
       await this.#accept(peer, records)
       const asked = wanted.slice(0, RECORDS_PER_MESSAGE_MAX).map(name => book.table.named(name))

@@ -1,0 +1,381 @@
+import type { Environment, Network, PeerId } from '../../base/environment.ts'
+import { codeOf, HoldfastError } from '../../base/errors.ts'
+import { Tasks } from '../../base/tasks.ts'
+import { sleep } from '../../base/waiting.ts'
+import { Turns } from '../../storage/turns.ts'
+import type { Log } from '../log.ts'
+import type { AdmissionFiles } from './admission-files.ts'
+import {
+  Authority,
+  type AuthorityEffect,
+  type AuthorityEvent,
+  CERTIFICATE_MS,
+  INVITE_USES_MAX,
+  joinRefused,
+} from './authority.ts'
+import { signerOf } from './ed25519.ts'
+import {
+  formatInvite,
+  INVITE_ADDRESSES_MAX,
+  INVITE_ID_BYTES,
+  INVITE_SECRET_BYTES,
+} from './invite.ts'
+import {
+  decodeJoinRequest,
+  decodeWelcome,
+  encodeJoinRequest,
+  encodeWelcome,
+  JOIN_PROTOCOL,
+  NONCE_BYTES,
+} from './join-messages.ts'
+import { type MemberBook, type Members } from './member-book.ts'
+import { type MemberRecord, openRecord, type Role } from './member-record.ts'
+import type { Admitted, Secrets } from './open-admission.ts'
+import type { Refusals } from './refusals.ts'
+import { Spread } from './spread.ts'
+import { TokenBucket } from './token-bucket.ts'
+
+/** Join requests this peer looks at: of everybody together, in a burst and per second. */
+const REQUESTS_BURST = 200
+const REQUESTS_PER_SECOND = 50
+/** Join requests that may wait for their turn. */
+const WAITING_MAX = 256
+/** A certificate is renewed when less than a third of its life is left. */
+const RENEW_BEFORE_MS = CERTIFICATE_MS / 3
+const RENEW_CHECK_MS = 600_000
+const ANSWER_MS = 5000
+
+/** What admission asks of the network beyond the seam. */
+export interface Connections {
+  /** The peers to stay connected with. */
+  keep(peers: readonly PeerId[]): void
+  /** Closes the connections to a peer, which may come back. */
+  disconnect(peer: PeerId): Promise<void>
+  /** Closes the connections to a peer that has lost its rights, and forgets it. */
+  drop(peer: PeerId): Promise<void>
+}
+
+export interface AdmissionOptions {
+  readonly admitted: Admitted
+  readonly files: AdmissionFiles
+  readonly network: Network
+  readonly connections: Connections
+  readonly environment: Pick<Environment, 'clock' | 'timers' | 'random'>
+  readonly secrets: Secrets
+  readonly refusals: Refusals
+  readonly log: Log
+  /** Told of a loop that failed, above all because the disk did. */
+  readonly onFailure: (error: unknown) => void
+}
+
+export interface InviteOptions {
+  /** @default 'full' */
+  readonly role?: Role | undefined
+  /** How many peers may join with it. @default 1 */
+  readonly uses?: number | undefined
+  /** @default one hour */
+  readonly expiresInMs?: number | undefined
+  /** The zone of those who join with it; by default they choose. */
+  readonly zone?: string | undefined
+}
+
+const HOUR_MS = 3_600_000
+/** A year: who needs longer can make another. */
+const INVITE_MS_MAX = 365 * 24 * HOUR_MS
+/** Above this many members a peer keeps connections to some of them only. */
+const KEPT_MAX = 150
+
+/**
+ * Lets peers into the network and out of it, on every member: answers newcomers where the authority
+ * is, believes certificates anywhere, spreads records, acts on bans, and renews its own certificate.
+ */
+export class Admission {
+  readonly #options: AdmissionOptions
+  readonly #authority: Authority | undefined
+  readonly #tasks: Tasks
+  readonly #spread: Spread
+  readonly #turns = new Turns()
+  readonly #requests: TokenBucket
+  #waiting = 0
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options
+    const { admitted, environment } = options
+    this.#authority = createAuthority(options)
+    this.#tasks = new Tasks({ onFailure: ({ error }) => options.onFailure(error) })
+    this.#requests = new TokenBucket(environment.clock, {
+      capacity: REQUESTS_BURST,
+      perSecond: REQUESTS_PER_SECOND,
+    })
+    this.#spread = new Spread({ ...options, book: admitted.book, tasks: this.#tasks })
+  }
+
+  get members(): Members {
+    return this.#book
+  }
+
+  start(): void {
+    const { network } = this.#options
+    network.onRequest(JOIN_PROTOCOL, (from, body) => this.#serve(from, body))
+    network.onPeer(({ peer, state }) => {
+      if (state === 'up') this.#present(peer)
+    })
+    this.#book.onChange(record => this.#changed(record))
+    this.#spread.start()
+    this.#keepMembers()
+    this.#tasks.start('renew the certificate', signal => this.#renewInTime(signal))
+  }
+
+  /** Ends what is under way. */
+  async stop(): Promise<void> {
+    await this.#tasks.stop()
+    await this.#turns.idle()
+  }
+
+  /**
+   * A token that lets peers in. The invite is durable before it is returned.
+   * @param addresses where this peer can be reached, best first
+   * @throws {HoldfastError} `NO_AUTHORITY`, `BUSY`; {RangeError} for options out of range
+   */
+  async invite(
+    { role = 'full', uses = 1, expiresInMs = HOUR_MS, zone = '' }: InviteOptions,
+    addresses: readonly string[],
+  ): Promise<string> {
+    checkRange('uses', uses, INVITE_USES_MAX)
+    checkRange('expiresInMs', expiresInMs, INVITE_MS_MAX)
+    const { admitted, environment, secrets, network } = this.#options
+    const invite = {
+      id: secrets(INVITE_ID_BYTES),
+      secret: secrets(INVITE_SECRET_BYTES),
+      role,
+      uses,
+      zone,
+      // Whole seconds, as the token has it.
+      expiresAtMs: Math.ceil((environment.clock.wallMs() + expiresInMs) / 1000) * 1000,
+    }
+    await this.#decide({ type: 'invite', invite })
+    return formatInvite({
+      ...invite,
+      authority: admitted.credentials.authority,
+      host: network.self,
+      addresses: addresses.slice(0, INVITE_ADDRESSES_MAX),
+    })
+  }
+
+  /**
+   * Bans a peer for good. It is cut off here when this returns, and everywhere within seconds.
+   * @throws {HoldfastError} `NO_AUTHORITY`, `NOT_A_MEMBER`
+   */
+  async ban(peer: PeerId): Promise<void> {
+    await this.#decide({ type: 'ban', peer })
+  }
+
+  get #book(): MemberBook {
+    return this.#options.admitted.book
+  }
+
+  /** Puts an event to the authority and carries its effects out, one event at a time. */
+  async #decide(event: AuthorityEvent): Promise<Uint8Array> {
+    const authority = this.#authority
+    if (authority === undefined) throw this.#noAuthority(event)
+    if (this.#waiting >= WAITING_MAX) throw joinRefused('too-many-attempts')
+    this.#waiting++
+    try {
+      return await this.#turns.take('authority', async () => {
+        const nowMs = Math.floor(this.#options.environment.clock.wallMs())
+        return this.#carryOut(authority.step(event, nowMs), event)
+      })
+    } finally {
+      this.#waiting--
+    }
+  }
+
+  /** In order: what is told to anybody is on disk by then. Returns the answer. */
+  async #carryOut(effects: readonly AuthorityEffect[], event: AuthorityEvent): Promise<Uint8Array> {
+    const { files, admitted, network, refusals } = this.#options
+    let answer: Uint8Array = new Uint8Array()
+    for (const effect of effects) {
+      switch (effect.type) {
+        case 'persist': {
+          const { seed } = admitted.authority as NonNullable<Admitted['authority']>
+          await files.writeAuthority({ seed, books: effect.books })
+          break
+        }
+        case 'record':
+          await this.#book.add(effect.bytes)
+          this.#spread.push(effect.bytes, true)
+          break
+        case 'challenge':
+          answer = effect.nonce
+          break
+        case 'welcome': {
+          const { networkKey } = admitted.credentials
+          const isFull = effect.role === 'full'
+          answer = encodeWelcome({
+            record: effect.record,
+            hostRecord: this.#book.table.recordOf(network.self) as Uint8Array,
+            networkKey: isFull ? networkKey : undefined,
+          })
+          break
+        }
+        case 'refuse':
+          if (event.type === 'request') refusals.note(event.request.type, event.from, effect.why)
+          throw effect.told
+        case 'done':
+      }
+    }
+    return answer
+  }
+
+  /** What a stranger or a member asks over the open protocol. */
+  async #serve(from: PeerId, body: Uint8Array): Promise<Uint8Array> {
+    const { refusals } = this.#options
+    if (!this.#requests.take()) {
+      refusals.note('join', from, 'too many attempts')
+      throw joinRefused('too-many-attempts')
+    }
+    try {
+      const request = decodeJoinRequest(body)
+      if (request.type === 'present') return await this.#acquaint(from, request.record)
+      const nonce = this.#options.secrets(NONCE_BYTES)
+      return await this.#decide({ type: 'request', from, request, nonce })
+    } catch (error) {
+      if (codeOf(error) !== 'JOIN_REFUSED') refusals.note('join', from, (error as Error).message)
+      throw error
+    }
+  }
+
+  /** Looks at the certificate a peer shows. Answers 1 if it was news, 0 if not. */
+  async #acquaint(from: PeerId, bytes: Uint8Array): Promise<Uint8Array> {
+    const record = openRecord(bytes, this.#book.table.trust)
+    if (record.kind !== 'certificate' || record.peer !== from)
+      throw new HoldfastError(`Cannot accept the certificate of ${record.peer}: ${from} shows it`, {
+        code: 'UNTRUSTED',
+        what: 'certificate',
+        peer: from,
+      })
+    const before = this.#book.statusOf(from).state
+    if ((await this.#book.add(bytes)) !== undefined) this.#spread.push(bytes, false)
+    const { state } = this.#book.statusOf(from)
+    if (state !== 'member')
+      throw new HoldfastError(`Cannot accept the certificate of ${from}: it is ${state}`, {
+        code: 'NOT_A_MEMBER',
+        peer: from,
+      })
+    return Uint8Array.of(before === 'member' ? 0 : 1)
+  }
+
+  /** Shows this peer's certificate to one that may not have heard of it. */
+  #present(peer: PeerId): void {
+    if (this.#book.statusOf(peer).state !== 'member' || this.#tasks.signal.aborted) return
+    this.#tasks.start('present the certificate', async signal => {
+      const { network, connections, log } = this.#options
+      const record = this.#book.table.recordOf(network.self)
+      if (record === undefined) return
+      try {
+        const body = encodeJoinRequest({ type: 'present', record })
+        const answer = await network.request(peer, JOIN_PROTOCOL, {
+          body,
+          deadlineMs: ANSWER_MS,
+          signal,
+        })
+        // What the other side refused before it knew us is only asked for on a new connection.
+        if (answer[0] === 1) await connections.disconnect(peer)
+      } catch (error) {
+        if (codeOf(error) === undefined) throw error
+        log.debug('certificate not presented', { peer, reason: (error as Error).message })
+      }
+    })
+  }
+
+  #changed(record: MemberRecord): void {
+    const { connections, log } = this.#options
+    const { peer } = record
+    this.#keepMembers()
+    if (record.kind === 'certificate') {
+      log.info('member', { peer, role: record.role, zone: record.zone, serial: record.serial })
+      return
+    }
+    log.warn('banned', { peer, serial: record.serial })
+    if (!this.#tasks.signal.aborted)
+      this.#tasks.start('drop the banned', () => connections.drop(peer))
+  }
+
+  /** All members, or in a large network those that follow this peer in the order of ids. */
+  #keepMembers(): void {
+    const { network, connections } = this.#options
+    const others = this.#book
+      .records()
+      .map(({ peer }) => peer)
+      .filter(peer => peer !== network.self && this.#book.statusOf(peer).state === 'member')
+    const next = others.filter(peer => peer > network.self)
+    const wrapped = others.filter(peer => peer < network.self)
+    connections.keep([...next, ...wrapped].slice(0, KEPT_MAX))
+  }
+
+  async #renewInTime(signal: AbortSignal): Promise<void> {
+    const { environment, log } = this.#options
+    for (;;) {
+      try {
+        if (this.#isRenewalDue()) await this.#renew(signal)
+      } catch (error) {
+        if (codeOf(error) === undefined || signal.aborted) throw error
+        log.warn('certificate not renewed', { reason: (error as Error).message })
+      }
+      const pauseMs = RENEW_CHECK_MS * (0.5 + environment.random.float())
+      await sleep(environment.timers, pauseMs, signal)
+    }
+  }
+
+  #isRenewalDue(): boolean {
+    const { network, environment } = this.#options
+    const status = this.#book.statusOf(network.self)
+    if (status.state !== 'member') return false
+    return status.certificate.notAfterMs - environment.clock.wallMs() < RENEW_BEFORE_MS
+  }
+
+  async #renew(signal: AbortSignal): Promise<void> {
+    const { network, admitted, log } = this.#options
+    const { holder } = admitted.credentials
+    const isOwn = this.#authority !== undefined
+    const answer = isOwn
+      ? await this.#decide({
+          type: 'request',
+          from: network.self,
+          request: { type: 'renew' },
+          nonce: new Uint8Array(),
+        })
+      : await network.request(holder, JOIN_PROTOCOL, {
+          body: encodeJoinRequest({ type: 'renew' }),
+          deadlineMs: ANSWER_MS,
+          signal,
+        })
+    const { record } = decodeWelcome(answer)
+    if ((await this.#book.add(record)) !== undefined) this.#spread.push(record, true)
+    log.info('certificate renewed')
+  }
+
+  #noAuthority(event: AuthorityEvent): HoldfastError {
+    const { holder } = this.#options.admitted.credentials
+    if (event.type === 'request') return joinRefused('no-authority')
+    const message = `Cannot ${event.type}: only ${holder} holds the key of the network`
+    return new HoldfastError(message, { code: 'NO_AUTHORITY', holder })
+  }
+}
+
+function createAuthority({ admitted, network }: AdmissionOptions): Authority | undefined {
+  const { authority, book } = admitted
+  if (authority === undefined) return undefined
+  return new Authority({
+    self: network.self,
+    networkId: book.table.trust.networkId,
+    signer: signerOf(authority.seed),
+    books: authority.books,
+    statusOf: (peer, nowMs) => book.table.statusOf(peer, nowMs),
+  })
+}
+
+function checkRange(name: string, value: number, most: number): void {
+  if (Number.isSafeInteger(value) && value >= 1 && value <= most) return
+  throw new RangeError(`${name} is a whole number from 1 to ${most}, not ${value}`)
+}
