@@ -125,7 +125,7 @@ export interface Network {
    * `PEER_UNREACHABLE`; but for `PROTOCOL_UNKNOWN`, whether the handler ran is unknown.
    */
   request(to: PeerId, protocol: string, request: OutgoingRequest): Promise<Uint8Array>
-  onRequest(protocol: string, handler: RequestHandler): void
+  onRequest(protocol: string, handler: RequestHandler, limits?: RequestLimits): void
 
   /** Opens an ordered, back-pressured, two-way stream. */
   openStream(to: PeerId, protocol: string, signal?: AbortSignal): Promise<ByteStream>
@@ -143,6 +143,14 @@ export interface OutgoingRequest {
   readonly signal?: AbortSignal | undefined
 }
 
+/** Bounds of one protocol, within those of all; a peer that asks for more is answered `BUSY`. */
+export interface RequestLimits {
+  /** Requests from one peer in progress at once. @default REQUESTS_PER_PEER_MAX */
+  readonly concurrentMax?: number
+  /** A larger body is answered `TOO_LARGE`. @default REQUEST_BYTES_MAX */
+  readonly bodyBytesMax?: number
+}
+
 /** Answers one request. The signal aborts when the caller gave up or went away. */
 export type RequestHandler = (
   from: PeerId,
@@ -152,7 +160,10 @@ export type RequestHandler = (
 
 /** One end of a stream. */
 export interface ByteStream {
-  /** Resolves once the receiver has granted room for these bytes. Takes the array over. */
+  /**
+   * Resolves once the receiver has granted room for these bytes. Takes the array over, and with it
+   * the memory it is all of; breaks the stream off with `TIMEOUT` after `STREAM_PATIENCE_MS`.
+   */
   write(bytes: Uint8Array): Promise<void>
   /** No more writes from this end; the other end may go on. */
   end(): void
@@ -168,5 +179,9 @@ export const DATAGRAM_BYTES_MAX = 65_536
 export const REQUEST_BYTES_MAX = 1_048_576
 /** Requests from one peer that may be in progress at once; more are answered `BUSY`. */
 export const REQUESTS_PER_PEER_MAX = 256
-/** Bytes of a stream that may be on their way or unread. */
+/** Bytes of a stream that may be on their way or unread, at least at first. */
 export const STREAM_WINDOW_BYTES = 262_144
+/** The same where a connection is long, or its bulk streams do not share it. */
+export const STREAM_WINDOW_BYTES_MAX = 2_097_152
+/** A write that gets no room for this long fails with `TIMEOUT`: its reader has stopped reading. */
+export const STREAM_PATIENCE_MS = 60_000

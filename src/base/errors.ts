@@ -81,6 +81,8 @@ export type Failure =
       readonly usedBytes: number
       readonly limitBytes: number
     }
+  /** The peer does not serve this to us: we are no member, or not of that role. State unchanged. */
+  | { readonly code: 'NOT_AUTHORISED'; readonly peer: string; readonly protocol: string }
   /** No connection to the peer, or it was lost before the answer. Outcome unknown. */
   | { readonly code: 'PEER_UNREACHABLE'; readonly peer: string }
   /** The peer does not serve this protocol. State unchanged. */

@@ -26,7 +26,7 @@ export interface GroupLocator {
 
 const VERSION = 1
 const DOMAIN = fromUtf8('holdfast group locator 1\0')
-export const LOCATOR_BYTES_MAX = 4_096
+const LOCATOR_BYTES_MAX = 4_096
 const GROUP_BYTES_MAX = 256
 const PEER_BYTES_MAX = 64
 const VOTERS_MAX = 16

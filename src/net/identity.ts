@@ -5,13 +5,14 @@ import { dirname } from 'node:path'
 
 import {
   generateKeyPair,
+  generateKeyPairFromSeed,
   privateKeyFromProtobuf,
-  privateKeyFromRaw,
   privateKeyToProtobuf,
 } from '@libp2p/crypto/keys'
 import type { Ed25519PrivateKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
 
+import { concat, fromHex } from '../base/bytes.ts'
 import type { PeerId } from '../base/environment.ts'
 import { HoldfastError } from '../base/errors.ts'
 
@@ -34,8 +35,9 @@ export async function createIdentity(): Promise<Identity> {
 }
 
 /** The same seed, the same identity: for tests. */
-export const identityFromSeed = (seed: Uint8Array): Identity =>
-  identityOf(privateKeyFromRaw(seed) as Ed25519PrivateKey)
+export async function identityFromSeed(seed: Uint8Array): Promise<Identity> {
+  return identityOf(await generateKeyPairFromSeed('Ed25519', seed))
+}
 
 /**
  * The identity in a file, which is made if it is not there: durably and atomically, for its owner
@@ -64,7 +66,7 @@ const keys = new Map<PeerId, KeyObject>()
 /** Public keys that are remembered: making one costs as much as a verification. */
 const KEYS_MAX = 2_048
 /** DER of an Ed25519 public key, up to the key itself. */
-const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')
+const SPKI_PREFIX = fromHex('302a300506032b6570032100')
 const PEER_ID_CHARS_MAX = 64
 
 function publicKeyOf(peer: PeerId): KeyObject | undefined {
@@ -72,7 +74,7 @@ function publicKeyOf(peer: PeerId): KeyObject | undefined {
   if (known !== undefined) return known
   const raw = rawKeyOf(peer)
   if (raw === undefined) return undefined
-  const der = Buffer.concat([SPKI_PREFIX, raw])
+  const der = Buffer.from(concat([SPKI_PREFIX, raw]))
   const key = createPublicKey({ key: der, format: 'der', type: 'spki' })
   if (keys.size >= KEYS_MAX) keys.delete(keys.keys().next().value as PeerId)
   keys.set(peer, key)

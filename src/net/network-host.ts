@@ -85,7 +85,7 @@ export interface NetworkStatus {
   readonly refusals: Readonly<Record<string, number>>
 }
 
-export interface ConnectionStatus {
+interface ConnectionStatus {
   readonly peer: PeerId
   readonly address: string
   readonly direction: 'inbound' | 'outbound'
@@ -96,7 +96,7 @@ export interface ConnectionStatus {
   readonly lanes: number
 }
 
-export interface Traffic {
+interface Traffic {
   readonly datagram: Flow
   readonly request: Flow
   /** Streams over the lane. */

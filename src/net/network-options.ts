@@ -33,12 +33,12 @@ export interface NetworkOptions {
   readonly onEvent?: (event: NetEvent) => void
 }
 
-export interface LaneOptions {
+interface LaneOptions {
   readonly host?: string
   readonly port?: number
 }
 
-export interface NatOptions {
+interface NatOptions {
   /** Reach others, and be reached, through a relaying member. */
   readonly relay?: boolean
   /** Relay for others. */

@@ -1,0 +1,361 @@
+import type { Stream } from '@libp2p/interface'
+
+import {
+  type ByteStream,
+  type OutgoingRequest,
+  type PeerId,
+  REQUEST_BYTES_MAX,
+  type RequestHandler,
+  type RequestLimits,
+} from '../base/environment.ts'
+import { sleep } from '../base/waiting.ts'
+import { AddressBook } from './address-book.ts'
+import { Connections } from './connections.ts'
+import { Datagrams } from './datagrams.ts'
+import { tooLarge } from './failures.ts'
+import { FlowMeter } from './flow-meter.ts'
+import { Gate } from './gate.ts'
+import type { GroupLocator } from './group-locator.ts'
+import { createNode, type Node } from './libp2p-node.ts'
+import { JOIN_BYTES_MAX, JOIN_REQUESTS_MAX, LOOKUP_MS, STOP_MS } from './limits.ts'
+import { Locators } from './locators.ts'
+import type { NetworkHost, NetworkStatus } from './network-host.ts'
+import type { NetworkOptions } from './network-options.ts'
+import type { Channel } from './peer-policy.ts'
+import { ProtocolNames } from './protocol-names.ts'
+import { Refusals } from './refusals.ts'
+import { RequestCaller } from './request-caller.ts'
+import { RequestServer } from './request-server.ts'
+import { StreamChannel, StreamServices } from './stream-channel.ts'
+import { Topics } from './topics.ts'
+
+/** Starts a peer's network: listens, and is ready for handlers. */
+export async function openNetwork(options: NetworkOptions): Promise<NetworkHost> {
+  const host = await Libp2pNetwork.create(options)
+  await host.start()
+  return host
+}
+
+interface Parts {
+  readonly options: NetworkOptions
+  readonly names: ProtocolNames
+  readonly node: Node
+  readonly gate: Gate
+  readonly book: AddressBook
+  readonly refusals: Refusals
+  readonly locators: Locators
+}
+
+type PeerListener = (change: { peer: PeerId; state: 'up' | 'down' }) => void
+
+/** `Network` over libp2p: wires the channels to the node, and decides nothing. */
+class Libp2pNetwork implements NetworkHost {
+  readonly self: PeerId
+  readonly #options: NetworkOptions
+  readonly #names: ProtocolNames
+  readonly #node: Node
+  readonly #book: AddressBook
+  readonly #refusals: Refusals
+  readonly #locators: Locators
+  readonly #connections: Connections
+  readonly #topics: Topics
+  readonly #datagrams: Datagrams
+  readonly #callers: Record<'request' | 'join', RequestCaller>
+  readonly #servers: Record<'request' | 'join', RequestServer>
+  readonly #services: StreamServices
+  readonly #streams: StreamChannel
+  readonly #requestFlow = new FlowMeter()
+  readonly #openProtocols: ReadonlySet<string>
+  readonly #peerListeners: PeerListener[] = []
+  readonly #addressListeners: ((addresses: readonly string[]) => void)[] = []
+  #announced = ''
+
+  static async create(options: NetworkOptions): Promise<Libp2pNetwork> {
+    const { environment, identity, policy, onEvent = () => undefined } = options
+    const names = new ProtocolNames(options.networkId)
+    const refusals = new Refusals(environment.clock, onEvent)
+    const strangers = { count: (): number => 0 }
+    const gate = new Gate({
+      policy,
+      names,
+      refusals,
+      clock: environment.clock,
+      allowedHosts: options.allowedHosts ?? [],
+      provisionalCount: () => strangers.count(),
+    })
+    const mayLocate = (peer: PeerId): boolean =>
+      peer === identity.peer || gate.mayServe(peer, 'kad', 'locate')
+    const locators = new Locators({ identity, environment, refusals, mayLocate })
+    const { validate, select } = locators
+    const node = await createNode({ options, names, gate, validate, select })
+    strangers.count = () =>
+      node.getConnections().filter(each => policy.verdict(each.remotePeer.toString()) !== 'member')
+        .length
+    const book = await AddressBook.open({
+      ...environment,
+      onFailure: error => onEvent({ type: 'address-book-failed', error }),
+    })
+    return new Libp2pNetwork({ options, names, node, gate, book, refusals, locators })
+  }
+
+  private constructor({ options, names, node, gate, book, refusals, locators }: Parts) {
+    const { environment, identity, policy, topics = [], openProtocols = ['join'] } = options
+    const { clock, timers } = environment
+    this.self = identity.peer
+    this.#options = options
+    this.#names = names
+    this.#node = node
+    this.#book = book
+    this.#refusals = refusals
+    this.#locators = locators
+    this.#openProtocols = new Set(openProtocols)
+    const { self } = this
+    this.#connections = new Connections({
+      self,
+      node,
+      policy,
+      gate,
+      book,
+      refusals,
+      environment,
+      allowedHosts: options.allowedHosts ?? [],
+      usesRelays: options.nat?.relay === true,
+      onPeer: (peer, state) => this.#peerChanged(peer, state),
+    })
+    const links = this.#connections
+    const may =
+      (channel: Channel) =>
+      (peer: PeerId, name: string): boolean =>
+        gate.mayServe(peer, channel, name)
+    this.#topics = new Topics({ topics, clock, refusals, mayReceive: may('gossip') })
+    this.#datagrams = new Datagrams({
+      links,
+      protocol: names.datagram,
+      clock,
+      refusals,
+      mayReceive: may('datagram'),
+    })
+    const flow = this.#requestFlow
+    const calling = { links, timers, refusals, flow }
+    this.#callers = {
+      request: new RequestCaller({
+        ...calling,
+        protocol: names.request,
+        bodyBytesMax: REQUEST_BYTES_MAX,
+      }),
+      join: new RequestCaller({ ...calling, protocol: names.join, bodyBytesMax: JOIN_BYTES_MAX }),
+    }
+    const serving = { self, refusals, flow }
+    this.#servers = {
+      request: new RequestServer({
+        ...serving,
+        bodyBytesMax: REQUEST_BYTES_MAX,
+        mayServe: may('request'),
+      }),
+      join: new RequestServer({
+        ...serving,
+        bodyBytesMax: JOIN_BYTES_MAX,
+        requestsPerPeerMax: JOIN_REQUESTS_MAX,
+        mayServe: may('join'),
+      }),
+    }
+    this.#services = new StreamServices({ self, refusals, mayServe: may('stream') })
+    this.#streams = new StreamChannel(
+      { links, protocol: names.stream, services: this.#services, timers, refusals },
+      new FlowMeter(),
+    )
+  }
+
+  async start(): Promise<void> {
+    const names = this.#names
+    const relayed = { runOnLimitedConnection: this.#options.nat?.relay === true }
+    const handle = (
+      protocol: string,
+      limit: number,
+      accept: (peer: PeerId, stream: Stream) => void,
+    ) =>
+      this.#node.handle(
+        protocol,
+        (stream, connection) => accept(connection.remotePeer.toString(), stream),
+        { ...relayed, maxInboundStreams: limit, maxOutboundStreams: limit },
+      )
+    await handle(names.datagram, 2, (peer, stream) => this.#datagrams.accept(peer, stream))
+    await handle(names.request, 4, (peer, stream) => this.#servers.request.accept(peer, stream))
+    await handle(names.join, 2, (peer, stream) => this.#servers.join.accept(peer, stream))
+    await handle(names.stream, 32, (peer, stream) => this.#streams.accept(peer, stream))
+    this.#topics.attach(this.#node)
+    this.#node.addEventListener('self:peer:update', () => this.#announceAddresses())
+    for (const peer of this.#book.peers()) this.#connections.learn(peer, this.#book.get(peer))
+    await this.#node.start()
+    this.#announceAddresses()
+  }
+
+  sendDatagram(to: PeerId, kind: string, bytes: Uint8Array): void {
+    this.#datagrams.send(to, kind, bytes)
+  }
+
+  onDatagram(kind: string, handler: (from: PeerId, bytes: Uint8Array) => void): void {
+    this.#datagrams.on(kind, handler)
+  }
+
+  async request(to: PeerId, protocol: string, request: OutgoingRequest): Promise<Uint8Array> {
+    const channel = this.#openProtocols.has(protocol) ? 'join' : 'request'
+    const limit = channel === 'join' ? JOIN_BYTES_MAX : REQUEST_BYTES_MAX
+    if (request.body.length > limit) throw tooLarge('request', request.body.length, limit)
+    return this.#callers[channel].request(to, protocol, request)
+  }
+
+  onRequest(protocol: string, handler: RequestHandler, limits?: RequestLimits): void {
+    const channel = this.#openProtocols.has(protocol) ? 'join' : 'request'
+    this.#servers[channel].serve(protocol, handler, limits)
+  }
+
+  openStream(to: PeerId, protocol: string, signal?: AbortSignal): Promise<ByteStream> {
+    return this.#streams.open(to, protocol, signal)
+  }
+
+  onStream(protocol: string, handler: (from: PeerId, stream: ByteStream) => void): void {
+    this.#services.serve(protocol, handler)
+  }
+
+  connected(): readonly PeerId[] {
+    return this.#connections.up()
+  }
+
+  onPeer(listener: PeerListener): void {
+    this.#peerListeners.push(listener)
+  }
+
+  addresses(): readonly string[] {
+    return this.#node.getMultiaddrs().map(String).toSorted()
+  }
+
+  onAddresses(listener: (addresses: readonly string[]) => void): void {
+    this.#addressListeners.push(listener)
+  }
+
+  learn(peer: PeerId, addresses: readonly string[]): void {
+    this.#connections.learn(peer, addresses)
+  }
+
+  addressesOf(peer: PeerId): readonly string[] {
+    return this.#book.get(peer)
+  }
+
+  knownPeers(): readonly PeerId[] {
+    return this.#book.peers()
+  }
+
+  dial(address: string, signal?: AbortSignal): Promise<PeerId> {
+    return this.#connections.dialAddress(address, signal)
+  }
+
+  keep(peers: readonly PeerId[]): void {
+    this.#connections.keep(peers)
+  }
+
+  disconnect(peer: PeerId): Promise<void> {
+    return this.#connections.disconnect(peer)
+  }
+
+  drop(peer: PeerId): Promise<void> {
+    this.#topics.forget(peer)
+    return this.#connections.drop(peer)
+  }
+
+  async findPeers(signal?: AbortSignal): Promise<readonly PeerId[]> {
+    const deadline = AbortSignal.timeout(LOOKUP_MS)
+    const both = signal === undefined ? deadline : AbortSignal.any([deadline, signal])
+    const found = new Set<PeerId>()
+    try {
+      const key = this.#node.peerId.toMultihash().bytes
+      for await (const { id, multiaddrs } of this.#node.peerRouting.getClosestPeers(key, {
+        signal: both,
+      })) {
+        const peer = id.toString()
+        if (peer === this.self) continue
+        found.add(peer)
+        if (this.#options.policy.verdict(peer) === 'member')
+          this.learn(peer, multiaddrs.map(String))
+      }
+    } catch {
+      // Whoever was found until then was found.
+      signal?.throwIfAborted()
+    }
+    return [...found]
+  }
+
+  findAddresses(peer: PeerId, signal?: AbortSignal): Promise<readonly string[]> {
+    return this.#connections.findAddresses(peer, signal)
+  }
+
+  publishLocator(locator: Pick<GroupLocator, 'group' | 'epoch' | 'voters'>): Promise<void> {
+    return this.#locators.publish(this.#node, locator)
+  }
+
+  withdrawLocator(group: string): void {
+    this.#locators.withdraw(group)
+  }
+
+  resolveLocator(group: string, signal?: AbortSignal): Promise<GroupLocator | undefined> {
+    return this.#locators.resolve(this.#node, group, signal)
+  }
+
+  publish(topic: string, bytes: Uint8Array): Promise<void> {
+    return this.#topics.publish(this.#node, topic, bytes)
+  }
+
+  subscribe(topic: string, handler: (from: PeerId, bytes: Uint8Array) => void): void {
+    this.#topics.subscribe(this.#node, topic, handler)
+  }
+
+  status(): NetworkStatus {
+    return {
+      self: this.self,
+      addresses: this.addresses(),
+      connections: this.#node.getConnections().map(connection => ({
+        peer: connection.remotePeer.toString(),
+        address: connection.remoteAddr.toString(),
+        direction: connection.direction,
+        rttMs: connection.rtt,
+        streams: connection.streams.length,
+        lanes: 0,
+      })),
+      waiting: this.#connections.waiting(),
+      traffic: {
+        datagram: this.#datagrams.flow.snapshot(),
+        request: this.#requestFlow.snapshot(),
+        lane: new FlowMeter().snapshot(),
+        stream: this.#streams.flow.snapshot(),
+      },
+      refusals: this.#refusals.totals(),
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#connections.stop()
+    this.#locators.stop()
+    await this.#book.close()
+    const { timers } = this.#options.environment
+    const controller = new AbortController()
+    const tooLate = sleep(timers, STOP_MS, controller.signal).then(
+      () => this.#options.onEvent?.({ type: 'stop-timeout' }),
+      () => undefined,
+    )
+    await Promise.race([Promise.resolve(this.#node.stop()), tooLate])
+    controller.abort()
+  }
+
+  #peerChanged(peer: PeerId, state: 'up' | 'down'): void {
+    for (const listener of this.#peerListeners) listener({ peer, state })
+  }
+
+  #announceAddresses(): void {
+    const addresses = this.addresses()
+    const text = addresses.join(' ')
+    if (text === this.#announced) return
+    this.#announced = text
+    this.#options.onEvent?.({ type: 'listening', addresses })
+    for (const listener of this.#addressListeners) listener(addresses)
+  }
+}
