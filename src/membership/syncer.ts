@@ -1,0 +1,176 @@
+import type { PeerId } from '../base/environment.ts'
+import type { Beliefs } from './beliefs.ts'
+import type { Context } from './context.ts'
+import {
+  bucketOf,
+  bucketsFor,
+  differingBuckets,
+  entryOf,
+  fitting,
+  hashKnowledge,
+  isNewer,
+  type Known,
+} from './knowledge.ts'
+import { isLive, type Member } from './member.ts'
+import type { SyncEntry, SyncMessage } from './message.ts'
+import type { OwnRecord } from './own-record.ts'
+import { RECONNECT_OFTEN_MS, syncIntervalMs } from './profile.ts'
+
+/** Questions asked and not yet answered. */
+const ASKED_MAX = 4
+/** How many of the peers to join through are remembered. */
+const SEEDS_MAX = 64
+
+/**
+ * Compares knowledge with others: with a random living peer now and then, which mends what rumours
+ * missed; with a random dead one more often, which heals partitions; and with those named for
+ * joining while nobody else is known.
+ */
+export class Syncer {
+  readonly #context: Context
+  readonly #own: OwnRecord
+  readonly #beliefs: Beliefs
+  readonly #asked = new Set<PeerId>()
+  #seeds: readonly PeerId[] = []
+  #caughtUpAtMs = Number.NEGATIVE_INFINITY
+
+  constructor(context: Context, own: OwnRecord, beliefs: Beliefs) {
+    this.#context = context
+    this.#own = own
+    this.#beliefs = beliefs
+  }
+
+  start(): void {
+    const { profile, random } = this.#context.options
+    this.#context.after(random.float() * profile.syncMs, () => this.#syncNow())
+    this.#context.after(random.float() * profile.reconnectMs, () => this.#reconnect())
+  }
+
+  join(peers: readonly PeerId[]): void {
+    const { self } = this.#context.options
+    this.#seeds = [...new Set([...peers, ...this.#seeds])].filter(peer => peer !== self)
+    this.#seeds = this.#seeds.slice(0, SEEDS_MAX)
+    for (const peer of peers.slice(0, ASKED_MAX)) if (peer !== self) this.ask(peer)
+  }
+
+  /** A peer that was dead is connected again. */
+  connected(peer: PeerId): void {
+    if (this.#context.table.get(peer)?.state === 'dead') this.ask(peer)
+  }
+
+  /** Somebody speaks of what is not known here; at most one question each period. */
+  catchUp(withWhom: PeerId): void {
+    const { nowMs, options } = this.#context
+    if (nowMs - this.#caughtUpAtMs < options.profile.periodMs) return
+    this.#caughtUpAtMs = nowMs
+    this.ask(withWhom)
+  }
+
+  ask(peer: PeerId): void {
+    if (this.#asked.has(peer) || this.#asked.size >= ASKED_MAX || this.#own.isLeft) return
+    this.#asked.add(peer)
+    const hashes = this.#hashes(bucketsFor(this.#context.table.size + 1))
+    const question: SyncMessage = { type: 'digest', own: this.#own.record, hashes }
+    this.#context.effect({ type: 'ask', to: peer, question })
+  }
+
+  answer(question: SyncMessage, from: PeerId): SyncMessage {
+    this.#beliefs.hearRecord(question.own, from)
+    if (question.type === 'digest') return this.#compare(question.hashes)
+    if (question.type === 'entries') this.#beliefs.hearEntries(question.entries, from)
+    return { type: 'same', own: this.#own.record }
+  }
+
+  hearAnswer(answer: SyncMessage, from: PeerId): void {
+    this.#asked.delete(from)
+    this.#beliefs.hearRecord(answer.own, from)
+    if (answer.type !== 'differ') return
+    this.#beliefs.hearEntries(answer.entries, from)
+    const entries = this.#whatTheyLack(answer)
+    if (entries.length === 0 && !answer.entries.some(entry => this.#isMyDeath(entry))) return
+    if (this.#asked.has(from)) return
+    this.#asked.add(from)
+    const question: SyncMessage = { type: 'entries', own: this.#own.record, entries }
+    this.#context.effect({ type: 'ask', to: from, question })
+  }
+
+  hearNothing(from: PeerId): void {
+    this.#asked.delete(from)
+  }
+
+  #isMyDeath({ record }: SyncEntry): boolean {
+    return record.peer === this.#context.options.self
+  }
+
+  #syncNow(): void {
+    const { profile } = this.#context.options
+    this.#context.after(syncIntervalMs(profile, this.#context.n), () => this.#syncNow())
+    const [peer] = this.#context.table.pick(1, isLive)
+    if (peer !== undefined) this.ask(peer.peer)
+  }
+
+  #reconnect(): void {
+    const { table, options, nowMs } = this.#context
+    const { profile, random } = options
+    if (table.liveCount === 0 && this.#seeds.length > 0) this.ask(random.pick(this.#seeds))
+    const dead = table.size === table.liveCount ? [] : table.members.filter(isDead)
+    const isRecent = dead.some(({ sinceMs }) => nowMs - sinceMs < RECONNECT_OFTEN_MS)
+    if (dead.length > 0) this.ask(random.pick(dead).peer)
+    const isLate = dead.length > 0 && !isRecent && table.liveCount > 0
+    this.#context.after(isLate ? profile.reconnectLateMs : profile.reconnectMs, () =>
+      this.#reconnect(),
+    )
+  }
+
+  #compare(theirs: Uint32Array): SyncMessage {
+    const own = this.#own.record
+    const buckets = theirs.length / 2
+    const differing = differingBuckets(this.#hashes(buckets), theirs)
+    if (differing.length === 0) return { type: 'same', own }
+    const wanted = new Set(differing)
+    const isWanted = ({ peer }: Member): boolean => wanted.has(bucketOf(peer, buckets))
+    const entries = fitting(this.#context.options.random.shuffle(this.#entries(isWanted)))
+    return { type: 'differ', own, buckets: differing, bucketCount: buckets, entries }
+  }
+
+  #whatTheyLack(answer: Extract<SyncMessage, { type: 'differ' }>): SyncEntry[] {
+    const theirs = new Map(answer.entries.map(entry => [entry.record.peer, entry]))
+    const wanted = new Set(answer.buckets)
+    const mine = this.#entries(({ peer }) => wanted.has(bucketOf(peer, answer.bucketCount)))
+    return fitting(
+      mine.filter(entry => {
+        const their = theirs.get(entry.record.peer) ?? ownEntryOf(answer, entry.record.peer)
+        return their === undefined || isNewer(entry, their)
+      }),
+    )
+  }
+
+  /** The dead of long ago are left to be forgotten. */
+  #entries(isWanted: (member: Member) => boolean): SyncEntry[] {
+    const { table, nowMs, options } = this.#context
+    return table.members
+      .filter(isWanted)
+      .map(member => entryOf(member, nowMs))
+      .filter(({ record, accusation, ageMs }) => {
+        const isGone = record.isLeft || accusation?.kind === 'dead'
+        return !isGone || ageMs < options.profile.tombstoneMs
+      })
+  }
+
+  #hashes(buckets: number): Uint32Array {
+    return hashKnowledge(this.#known(), buckets)
+  }
+
+  *#known(): Iterable<Known> {
+    const { record } = this.#own
+    yield { peer: record.peer, record, state: record.isLeft ? 'left' : 'alive' }
+    yield* this.#context.table.members
+  }
+}
+
+const isDead = ({ state }: Member): boolean => state === 'dead'
+
+/** The answering peer speaks of itself apart from the entries. */
+function ownEntryOf({ own }: SyncMessage, peer: PeerId): SyncEntry | undefined {
+  return own.peer === peer ? { record: own, accusation: undefined, ageMs: 0 } : undefined
+}
