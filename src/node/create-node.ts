@@ -1,0 +1,62 @@
+import { hostname } from 'node:os'
+
+import type { PeerId } from '../base/environment.ts'
+import type { InviteOptions } from './admission/admission.ts'
+import { silentLog } from './log.ts'
+import type { NodeOptions } from './node-options.ts'
+import { fittingName } from './peer-note.ts'
+import { Peer } from './peer.ts'
+import type { NodeEvent, NodeStatus, PeerView } from './views.ts'
+
+/** One peer of a Holdfast network, in this process. */
+export interface HoldfastNode {
+  /**
+   * Starts the peer; resolves when it is a member of its network and at work. A directory that
+   * belongs to a network is enough to return to it; otherwise the peer joins with the invite, or
+   * makes a network if there is none. After a failure the peer is stopped and may be started again.
+   * @throws {HoldfastError} `DIRECTORY_LOCKED`, `FILE_FORBIDDEN`, `ADDRESS_IN_USE`,
+   *   `INVITE_MALFORMED`, `JOIN_REFUSED`, `PEER_UNREACHABLE`, …
+   */
+  start(options?: { readonly signal?: AbortSignal | undefined }): Promise<void>
+  /**
+   * Says farewell and stops, within ten seconds; when the signal aborts, at once. Safe to call at
+   * any time, and twice.
+   */
+  stop(options?: { readonly signal?: AbortSignal | undefined }): Promise<void>
+
+  /**
+   * Makes an invite; it is durable before it is returned.
+   * @throws {HoldfastError} `NO_AUTHORITY` on peers that do not hold the network's key
+   * @throws {RangeError} for options out of range
+   */
+  invite(options?: InviteOptions): Promise<string>
+  /**
+   * Bans a peer for good: it is cut off here at once, and everywhere within seconds.
+   * @param peer its id, or its name if only one peer has it
+   * @throws {HoldfastError} `NO_AUTHORITY`, `NOT_A_MEMBER`, `AMBIGUOUS`
+   */
+  ban(peer: PeerId | string): Promise<void>
+
+  /** Every peer of the network as this one sees it, itself included, in order of their ids. */
+  peers(): readonly PeerView[]
+  status(): NodeStatus
+  /** Tells of everything that happens from now on; returns what ends that. */
+  onEvent(listener: (event: NodeEvent) => void): () => void
+}
+
+/**
+ * A peer that is not started yet.
+ *
+ * @example
+ * ```ts
+ * const node = createNode({ dataDirectory: './holdfast-data' })
+ * await node.start()
+ * const token = await node.invite({ uses: 3 })
+ * // elsewhere: createNode({ dataDirectory: './other-data', join: token })
+ * await node.stop()
+ * ```
+ */
+export function createNode(options: NodeOptions): HoldfastNode {
+  const { name = hostname(), zone = '', log = silentLog } = options
+  return new Peer({ ...options, name: fittingName(name), zone, log })
+}

@@ -1,0 +1,41 @@
+import { createServer } from 'node:net'
+
+import { HoldfastError } from '../base/errors.ts'
+
+export const DEFAULT_PORT = 4801
+/** How many ports after the default are tried. */
+const PORTS_TRIED_MAX = 200
+const ANY_HOST = '0.0.0.0'
+
+/** Where to listen if nobody says: the default port, or the next that is free. */
+export async function defaultListen(): Promise<readonly string[]> {
+  for (let port = DEFAULT_PORT; port < DEFAULT_PORT + PORTS_TRIED_MAX; port++)
+    if (await isFree(ANY_HOST, port)) return [`/ip4/${ANY_HOST}/tcp/${port}`]
+  throw inUse(`${ANY_HOST}:${DEFAULT_PORT} and the ${PORTS_TRIED_MAX - 1} ports after it`)
+}
+
+/**
+ * Makes sure that nobody else listens where this peer is to.
+ * @throws {HoldfastError} `ADDRESS_IN_USE`
+ */
+export async function checkListen(addresses: readonly string[]): Promise<void> {
+  for (const address of addresses) {
+    const [, host, port] = /^\/ip[46]\/([^/]+)\/tcp\/(\d+)$/.exec(address) ?? []
+    if (host === undefined || port === '0') continue
+    if (!(await isFree(host, Number(port)))) throw inUse(address)
+  }
+}
+
+function isFree(host: string, port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const server = createServer()
+    server.once('error', () => resolve(false))
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(true)))
+  })
+}
+
+const inUse = (address: string): HoldfastError =>
+  new HoldfastError(`Cannot listen at ${address}: something else does`, {
+    code: 'ADDRESS_IN_USE',
+    address,
+  })

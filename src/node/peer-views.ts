@@ -1,0 +1,101 @@
+import { toHex } from '../base/bytes.ts'
+import type { PeerId } from '../base/environment.ts'
+import { HoldfastError } from '../base/errors.ts'
+import type { RosterEntry } from '../membership/roster.ts'
+import type { MemberRecord } from './admission/member-record.ts'
+import { decodeNote } from './peer-note.ts'
+import type { Peer, Running } from './peer.ts'
+import { systemClock } from './system.ts'
+import type { NodeStatus, PeerView } from './views.ts'
+
+/** Every peer of the network: who may be there by the member table, and who is by the roster. */
+export function peersOf({ host, admitted, membership }: Running): readonly PeerView[] {
+  const connected = new Set(host.connected())
+  return admitted.book.records().map(record =>
+    viewOf(record, {
+      status: admitted.book.statusOf(record.peer).state,
+      entry: membership.peer(record.peer),
+      isSelf: record.peer === host.self,
+      isConnected: connected.has(record.peer),
+    }),
+  )
+}
+
+function viewOf(
+  record: MemberRecord,
+  {
+    status,
+    entry,
+    isSelf,
+    isConnected,
+  }: {
+    status: string
+    entry: RosterEntry | undefined
+    isSelf: boolean
+    isConnected: boolean
+  },
+): PeerView {
+  const certificate = record.kind === 'certificate' ? record : undefined
+  return {
+    peer: record.peer,
+    isSelf,
+    name: entry === undefined ? '' : decodeNote(entry.meta).name,
+    state: entry?.state ?? 'unknown',
+    sinceMs: entry && Math.round(entry.sinceMs),
+    membership: status === 'banned' || status === 'expired' ? status : 'member',
+    role: certificate?.role,
+    zone: certificate?.zone ?? '',
+    version: entry?.version ?? '',
+    addresses: entry?.addresses ?? [],
+    isConnected,
+    rttMs: isSelf ? undefined : entry?.rttMs,
+    score: entry?.score,
+  }
+}
+
+export function statusOf(peer: Peer, running: Running): NodeStatus {
+  const { host, admitted, directory, startedAtMs } = running
+  const network = host.status()
+  const own = admitted.book.statusOf(host.self)
+  const certificate = 'certificate' in own ? own.certificate : undefined
+  return {
+    version: peer.version,
+    state: peer.state,
+    peer: host.self,
+    name: peer.settings.name,
+    network: toHex(admitted.book.table.trust.networkId),
+    role: certificate?.role,
+    zone: certificate?.zone ?? '',
+    isAuthority: admitted.authority !== undefined,
+    dataDirectory: directory.path,
+    addresses: host.addresses(),
+    startedAt: new Date(startedAtMs).toISOString(),
+    uptimeMs: Math.round(systemClock.wallMs() - startedAtMs),
+    certificateUntil: certificate && new Date(certificate.notAfterMs).toISOString(),
+    peers: countStates(peersOf(running)),
+    connections: network.connections.length,
+    refusals: network.refusals,
+  }
+}
+
+function countStates(peers: readonly PeerView[]): NodeStatus['peers'] {
+  const counts = { alive: 0, suspect: 0, dead: 0, left: 0, unknown: 0, banned: 0 }
+  for (const { membership, state } of peers) counts[membership === 'banned' ? 'banned' : state]++
+  return counts
+}
+
+/**
+ * The id of the peer somebody means by its id or its name.
+ * @throws {HoldfastError} `AMBIGUOUS` if several have the name
+ */
+export function resolvePeer(peers: readonly PeerView[], idOrName: string): PeerId {
+  if (peers.some(({ peer }) => peer === idOrName)) return idOrName
+  const named = peers.filter(({ name, isSelf }) => name === idOrName && !isSelf)
+  if (named.length > 1)
+    throw new HoldfastError(`Cannot choose: ${named.length} peers are called ${idOrName}`, {
+      code: 'AMBIGUOUS',
+      what: 'peers',
+      count: named.length,
+    })
+  return named[0]?.peer ?? idOrName
+}

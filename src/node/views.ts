@@ -1,0 +1,67 @@
+import type { PeerId } from '../base/environment.ts'
+import type { PeerState } from '../membership/core-types.ts'
+import type { Role } from './admission/member-record.ts'
+
+/** What a peer knows of another, or of itself. A snapshot. */
+export interface PeerView {
+  readonly peer: PeerId
+  readonly isSelf: boolean
+  /** What it calls itself: anything, so show it as text. Empty if it was not heard of yet. */
+  readonly name: string
+  /** `unknown`: a member that was not heard of since this peer started. */
+  readonly state: PeerState | 'unknown'
+  /** For how long it has been in this state. */
+  readonly sinceMs: number | undefined
+  readonly membership: 'member' | 'expired' | 'banned'
+  /** Undefined for the banned. */
+  readonly role: Role | undefined
+  readonly zone: string
+  readonly version: string
+  readonly addresses: readonly string[]
+  readonly isConnected: boolean
+  readonly rttMs: number | undefined
+  /** Stability, 0 to 1, as measured here. */
+  readonly score: number | undefined
+}
+
+export type NodeState = 'new' | 'starting' | 'running' | 'stopping' | 'stopped' | 'failed'
+
+/** How a peer and its network are doing. A snapshot. */
+export interface NodeStatus {
+  readonly version: string
+  readonly state: NodeState
+  readonly peer: PeerId
+  readonly name: string
+  /** The network's id, in hexadecimal digits. */
+  readonly network: string
+  readonly role: Role | undefined
+  readonly zone: string
+  /** Whether this peer can invite and ban. */
+  readonly isAuthority: boolean
+  readonly dataDirectory: string
+  readonly addresses: readonly string[]
+  readonly startedAt: string
+  readonly uptimeMs: number
+  /** When the certificate ends; it is renewed before. */
+  readonly certificateUntil: string | undefined
+  readonly peers: Readonly<Record<PeerState | 'unknown' | 'banned', number>>
+  readonly connections: number
+  /** How often peers were refused something, by reason. */
+  readonly refusals: Readonly<Record<string, number>>
+}
+
+/** What happens, as it happens. */
+export type NodeEvent =
+  | { readonly type: 'state'; readonly state: NodeState }
+  /** A peer was admitted, or its certificate renewed. */
+  | { readonly type: 'admitted'; readonly peer: PeerId; readonly role: Role; readonly zone: string }
+  | { readonly type: 'banned'; readonly peer: PeerId }
+  /** A peer is seen in another state than before. */
+  | {
+      readonly type: 'peer'
+      readonly peer: PeerId
+      readonly state: PeerState
+      readonly why: string
+    }
+  /** The peer cannot go on: its disk failed, or it has a bug. It stops. */
+  | { readonly type: 'failed'; readonly error: unknown }
