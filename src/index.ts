@@ -1,16 +1,15 @@
-export { HoldfastError, type Failure } from './base/errors.ts'
 export {
+  createKeyFile,
   decodeFile,
   type DecodeFileOptions,
   type DecodeReport,
-} from './node/archive/decode-file.ts'
-export {
   encodeFile,
   type EncodeFileOptions,
   type EncodeReport,
-} from './node/archive/encode-file.ts'
-export { createKeyFile, readKeyFile } from './node/archive/key-file.ts'
-export type { FileProblem } from './node/archive/survey.ts'
+  type FileProblem,
+  readKeyFile,
+} from './archive.ts'
+export { type Failure, HoldfastError, type JoinRefusal } from './base/errors.ts'
 export type { InviteOptions } from './node/admission/admission.ts'
 export type { Role } from './node/admission/member-record.ts'
 export { createNode, type HoldfastNode } from './node/create-node.ts'

@@ -25,7 +25,7 @@ const layers: Record<string, readonly string[]> = {
   net: ['base', 'node:', ...network.map(name => `npm:${name}`)],
   node: ['base', ...cores, 'storage', 'net', 'node:', ...coding.map(name => `npm:${name}`)],
   gateway: ['base', 'node', 'node:'],
-  cli: ['.', 'gateway', 'node:', 'npm:commander'],
+  cli: ['.', 'base', 'gateway', 'node:', 'npm:commander', 'npm:smol-toml'],
 }
 
 /** What only a driver may touch: time, chance, the outside world, waiting. */

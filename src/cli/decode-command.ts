@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 
-import { decodeFile, type DecodeReport, type FileProblem, readKeyFile } from '../index.ts'
+import { decodeFile, type DecodeReport, type FileProblem, readKeyFile } from '../archive.ts'
 import { formatBytes } from './format.ts'
 import { Progress } from './progress.ts'
 

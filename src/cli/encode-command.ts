@@ -3,7 +3,7 @@ import { basename } from 'node:path'
 
 import { type Command, InvalidArgumentError, Option } from 'commander'
 
-import { createKeyFile, encodeFile, type EncodeReport, readKeyFile } from '../index.ts'
+import { createKeyFile, encodeFile, type EncodeReport, readKeyFile } from '../archive.ts'
 import { formatBytes } from './format.ts'
 import { Progress } from './progress.ts'
 

@@ -4,6 +4,9 @@ import { decodeCommand } from './decode-command.ts'
 import { encodeCommand } from './encode-command.ts'
 import { EXIT_OK, EXIT_USAGE, exitCodeOf } from './exit-codes.ts'
 import { interruption, Interrupted } from './interruption.ts'
+import { banCommand, inviteCommand } from './member-commands.ts'
+import { upCommand } from './up-command.ts'
+import { peersCommand, statusCommand } from './view-commands.ts'
 
 /** Reads the arguments, runs the command they name, and returns the exit code. */
 export async function runProgram(args: readonly string[]): Promise<number> {
@@ -32,6 +35,11 @@ function createProgram(signal: AbortSignal): Command {
     })
     .exitOverride()
   // Commands inherit their program's settings only if they are made by it.
+  upCommand(program.command('up'), signal)
+  inviteCommand(program.command('invite'), signal)
+  banCommand(program.command('ban'), signal)
+  peersCommand(program.command('peers'), signal)
+  statusCommand(program.command('status'), signal)
   encodeCommand(program.command('encode'), signal)
   decodeCommand(program.command('decode'), signal)
   return program

@@ -203,7 +203,9 @@ export class Peer implements HoldfastNode {
       return { book, invite }
     }
     log.info('making a network')
-    return foundNetwork(files, { self, zone, clock: systemClock, secrets })
+    const founded = await foundNetwork(files, { self, zone, clock: systemClock, secrets })
+    this.#emit({ type: 'founded' })
+    return founded
   }
 
   async #openHost(
@@ -323,8 +325,7 @@ export class Peer implements HoldfastNode {
 
   #logNetwork(event: NetEvent): void {
     const { type, ...fields } = event
-    const isTrouble = type !== 'listening' && type !== 'lane'
-    this.settings.log[isTrouble ? 'warn' : 'info'](type, fields)
+    this.settings.log[levelOf(event)](type, fields)
   }
 
   async #takeDown(signal: AbortSignal | undefined): Promise<void> {
@@ -368,6 +369,14 @@ export class Peer implements HoldfastNode {
 }
 
 const secrets = (size: number): Uint8Array => new Uint8Array(randomBytes(size))
+
+/** Strangers are asked who they are, as libp2p does, before they have joined; that is no offence. */
+function levelOf(event: NetEvent): 'debug' | 'info' | 'warn' {
+  if (event.type === 'listening') return event.addresses.length > 0 ? 'info' : 'debug'
+  if (event.type === 'lane') return 'debug'
+  const isIdentify = event.type === 'refused' && /\/id\/(push\/)?1\.0\.0$/.test(event.detail)
+  return isIdentify ? 'debug' : 'warn'
+}
 
 /** Where a newcomer is sent: addresses others can reach first, this machine's own last. */
 function invitingAddresses(host: NetworkHost): readonly string[] {

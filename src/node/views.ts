@@ -53,6 +53,8 @@ export interface NodeStatus {
 /** What happens, as it happens. */
 export type NodeEvent =
   | { readonly type: 'state'; readonly state: NodeState }
+  /** There was no network to return to and no invite, so this peer has made one. */
+  | { readonly type: 'founded' }
   /** A peer was admitted, or its certificate renewed. */
   | { readonly type: 'admitted'; readonly peer: PeerId; readonly role: Role; readonly zone: string }
   | { readonly type: 'banned'; readonly peer: PeerId }

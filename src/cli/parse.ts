@@ -1,0 +1,63 @@
+import { isIP } from 'node:net'
+
+import { InvalidArgumentError } from 'commander'
+
+import { invalid } from './settings.ts'
+
+const units = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+/** `90s`, `30m`, `1h`, `7d` in milliseconds. */
+export function parseDuration(text: string): number {
+  const [, digits, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? []
+  if (digits === undefined || unit === undefined)
+    throw new InvalidArgumentError('Give a number and a unit, as 90s, 30m, 1h or 7d.')
+  return Number(digits) * units[unit as keyof typeof units]
+}
+
+export function parseCount(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number.')
+  return Number(text)
+}
+
+/**
+ * A host and a port as people write them: `4800`, `:4800`, `127.0.0.1:4800`, `[::1]:4800`.
+ * @throws {HoldfastError} `CONFIG_INVALID`
+ */
+export function parseHostPort(
+  key: string,
+  text: string,
+  defaultHost: string,
+): { readonly host: string; readonly port: number } {
+  const [, bracketed, plain, digits] =
+    /^(?:(?:\[([^\]]*)\]|([^:[\]]*)):)?(\d{1,5})$/.exec(text) ?? []
+  const port = Number(digits)
+  if (digits === undefined || port > 65_535)
+    throw invalid(key, `'${text}' is no host:port, as 127.0.0.1:4800`)
+  return { host: bracketed ?? (plain === undefined || plain === '' ? defaultHost : plain), port }
+}
+
+/**
+ * Addresses to listen at, separated by commas: multiaddrs, or host:port.
+ * @throws {HoldfastError} `CONFIG_INVALID`
+ */
+export function parseListen(text: string): readonly string[] {
+  return text.split(',').map(each => (each.startsWith('/') ? each : multiaddrOf(each.trim())))
+}
+
+function multiaddrOf(text: string): string {
+  const { host, port } = parseHostPort('listen', text, '0.0.0.0')
+  const family = isIP(host)
+  if (family === 0) throw invalid('listen', `'${host}' is no IP address`)
+  return `/ip${family}/${host}/tcp/${port}`
+}
+
+/** @throws {HoldfastError} `CONFIG_INVALID` */
+export function parseChoice<Choice extends string>(
+  key: string,
+  text: string,
+  choices: readonly Choice[],
+): Choice {
+  const choice = choices.find(each => each === text)
+  if (choice !== undefined) return choice
+  throw invalid(key, `'${text}' is none of ${choices.join(', ')}`)
+}

@@ -1,0 +1,61 @@
+import { type Failure, HoldfastError } from '../base/errors.ts'
+import { findAccess, type LocalAccess, notRunning } from '../gateway/local-access.ts'
+
+/** How long a running peer may take to answer. */
+const ANSWER_MS = 10_000
+
+/** Speaks to the peer that runs on a data directory. */
+export class PeerClient {
+  readonly #access: LocalAccess
+  readonly #directory: string
+  readonly #signal: AbortSignal
+
+  /** @throws {HoldfastError} `NOT_RUNNING`, `FILE_FORBIDDEN` */
+  static async connect(directory: string, signal: AbortSignal): Promise<PeerClient> {
+    return new PeerClient(await findAccess(directory), directory, signal)
+  }
+
+  private constructor(access: LocalAccess, directory: string, signal: AbortSignal) {
+    this.#access = access
+    this.#directory = directory
+    this.#signal = signal
+  }
+
+  async get<Result>(path: string): Promise<Result> {
+    return (await this.#ask('GET', path)) as Result
+  }
+
+  async post<Result>(path: string, body: unknown): Promise<Result> {
+    return (await this.#ask('POST', path, JSON.stringify(body))) as Result
+  }
+
+  async #ask(method: string, path: string, body?: string): Promise<unknown> {
+    const response = await this.#fetch(method, path, body)
+    const answer = await response.json()
+    if (response.ok) return answer
+    throw failureIn(answer, response.status)
+  }
+
+  async #fetch(method: string, path: string, body: string | undefined): Promise<Response> {
+    const { url, token } = this.#access
+    try {
+      return await fetch(new URL(path, url), {
+        method,
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        signal: AbortSignal.any([this.#signal, AbortSignal.timeout(ANSWER_MS)]),
+        ...(body !== undefined && { body }),
+      })
+    } catch (error) {
+      this.#signal.throwIfAborted()
+      // It left its address behind when it died.
+      throw notRunning(this.#directory, error)
+    }
+  }
+}
+
+function failureIn(answer: unknown, status: number): Error {
+  const { error } = answer as { error?: { message: string; details?: Failure } }
+  if (error === undefined) return new Error(`the peer answered with status ${status}`)
+  if (error.details === undefined) return new Error(error.message)
+  return new HoldfastError(error.message, error.details)
+}

@@ -1,0 +1,106 @@
+import { resolve } from 'node:path'
+
+import { startGateway } from '../gateway/gateway.ts'
+import { createLog, createNode, type HoldfastNode, logLevels } from '../index.ts'
+import { logOutput } from './log-output.ts'
+import { parseChoice, parseHostPort, parseListen } from './parse.ts'
+import { DEFAULT_DATA, invalid, type Settings } from './settings.ts'
+
+const GATEWAY_HOST = '127.0.0.1'
+const GATEWAY_PORT = 4800
+/** The invite that a new network begins with. */
+const FIRST_INVITE = { uses: 10, expiresInMs: 3_600_000 } as const
+const profileNames = ['lan', 'fast', 'wan'] as const
+
+/** Runs a peer until the signal aborts, or it cannot go on. */
+export async function up(
+  settings: Settings,
+  { isJson, signal }: { readonly isJson: boolean; readonly signal: AbortSignal },
+): Promise<void> {
+  const dataDirectory = resolve(settings.data ?? DEFAULT_DATA)
+  const level = parseChoice('log-level', settings['log-level'] ?? 'info', logLevels)
+  const log = createLog(level, logOutput(process.stderr, process.env), () => Date.now())
+  const { gateway } = settings
+  const { host, port } = parseHostPort('gateway', gateway ?? String(GATEWAY_PORT), GATEWAY_HOST)
+  if (!isLoopback(host))
+    throw invalid('gateway', `${host} can be reached from outside, and this is plain HTTP`)
+  const node = createNode({
+    dataDirectory,
+    join: settings.join,
+    listen: settings.listen === undefined ? undefined : parseListen(settings.listen),
+    profile: parseChoice('profile', settings.profile ?? 'lan', profileNames),
+    zone: settings.zone,
+    name: settings.name,
+    mdns: parseChoice('mdns', settings.mdns ?? 'false', ['true', 'false']) === 'true',
+    log,
+  })
+  const ended = endOf(node, signal)
+  try {
+    const isNew = { value: false }
+    const unwatch = node.onEvent(event => {
+      if (event.type === 'founded') isNew.value = true
+    })
+    await node.start({ signal })
+    unwatch()
+    const mayMove = gateway === undefined
+    const console = await startGateway({ node, dataDirectory, host, port, mayMove, log })
+    try {
+      const token = isNew.value ? await node.invite(FIRST_INVITE) : undefined
+      await say(describe(node, { url: console.url, token, isJson }))
+      await ended
+    } finally {
+      await console.stop()
+    }
+  } catch (error) {
+    // Being told to stop is how a peer's life usually ends.
+    if (!signal.aborted) throw error
+  } finally {
+    await node.stop()
+  }
+}
+
+/** Resolves when somebody asks the peer to end, and rejects when it cannot go on. */
+function endOf(node: HoldfastNode, signal: AbortSignal): Promise<void> {
+  const ended = new Promise<void>((done, fail) => {
+    signal.addEventListener('abort', () => done(), { once: true })
+    node.onEvent(event => {
+      if (event.type === 'failed') fail(event.error)
+    })
+  })
+  // Whoever waits hears of it; before that, `start` fails of itself.
+  ended.catch(() => undefined)
+  return ended
+}
+
+function describe(
+  node: HoldfastNode,
+  { url, token, isJson }: { url: string; token: string | undefined; isJson: boolean },
+): string {
+  const { peer, name, network, role, addresses, peers, isAuthority } = node.status()
+  if (isJson) return JSON.stringify({ peer, name, network, role, addresses, gateway: url, token })
+  const others = Object.values(peers).reduce((sum, count) => sum + count, -1)
+  const lines = [
+    `holdfast is up: ${name}, ${token === undefined ? `one of ${others + 1} peers` : 'the first peer of a new network'}`,
+    '',
+    `  console  ${url}`,
+    `  peer     ${peer}`,
+    ...addresses.map(address => `           ${address.replace(/\/p2p\/.*$/, '')}`),
+    '',
+  ]
+  if (token !== undefined)
+    lines.push(
+      'Let another machine join (ten times, within an hour):',
+      '',
+      `  holdfast up --join ${token}`,
+    )
+  else if (isAuthority) lines.push('Let another machine join: holdfast invite')
+  return `${lines.join('\n')}\n`
+}
+
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
+
+const say = (text: string): Promise<void> =>
+  new Promise((done, fail) => {
+    process.stdout.write(`${text}\n`, error => (error ? fail(error) : done()))
+  })
