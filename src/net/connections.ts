@@ -1,3 +1,5 @@
+import { isIP } from 'node:net'
+
 import type { Connection, Stream } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 
@@ -83,6 +85,14 @@ export class Connections implements Links {
       (best, each) => (best === undefined || isBetter(each, best) ? each : best),
       undefined,
     )
+  }
+
+  /** The IP at the other end of a direct connection. */
+  directHostOf(peer: PeerId): string | undefined {
+    const connection = this.connectionTo(peer)
+    if (connection === undefined || connection.limits !== undefined) return undefined
+    const host = hostOf(connection.remoteAddr)
+    return host !== undefined && isIP(host) !== 0 ? host : undefined
   }
 
   async open(peer: PeerId, protocol: string, signal?: AbortSignal): Promise<Stream> {

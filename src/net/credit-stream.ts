@@ -11,7 +11,7 @@ import { HoldfastError } from '../base/errors.ts'
 import { closed, malformed, timedOut } from './failures.ts'
 import { CHUNK_BYTES_MAX, STREAM_REASON_BYTES_MAX } from './limits.ts'
 import type { Refusals } from './refusals.ts'
-import { type StreamFrame, StreamFrameReader, streamHeader } from './stream-frames.ts'
+import { type StreamFrame, type StreamFrameReader, streamHeader } from './stream-frames.ts'
 
 /** What carries the frames of one stream: a libp2p stream, or a socket of the lane. */
 export interface Carrier {
@@ -57,7 +57,6 @@ interface Reader {
  */
 export class CreditStream implements ByteStream {
   readonly #options: CreditStreamOptions
-  readonly #frames = new StreamFrameReader(frame => this.#take(frame))
   readonly #opening = Promise.withResolvers<void>()
   readonly #writers: Writer[] = []
   readonly #unread: Uint8Array[] = []
@@ -72,6 +71,8 @@ export class CreditStream implements ByteStream {
   #hasSentEnd = false
   #otherHasEnded = false
   #wasOpened = false
+  /** The other side serves what was asked for. */
+  #isAgreed = false
   /** No frame will be sent or taken any more. */
   #isOver = false
   #failure: Error | undefined
@@ -81,6 +82,11 @@ export class CreditStream implements ByteStream {
     this.#options = options
     this.#opening.promise.catch(() => undefined)
     this.#ungranted = options.windowBytes - STREAM_WINDOW_BYTES
+  }
+
+  /** Broken off by either side: nothing that still comes means anything. */
+  get isBroken(): boolean {
+    return this.#failure !== undefined
   }
 
   /** Asks the other side for a protocol; resolves when it has agreed. */
@@ -133,16 +139,10 @@ export class CreditStream implements ByteStream {
     this.#fail(reason)
   }
 
-  /** What the carrier brought, as a view that nobody else will change. */
-  receive(chunk: Uint8Array): void {
-    if (this.#isOver) return
-    try {
-      this.#frames.push(chunk)
-    } catch (error) {
-      if (!(error instanceof HoldfastError)) throw error
-      this.#options.refusals.refuse('malformed', this.#options.peer, `stream: ${error.message}`)
-      this.abort(error)
-    }
+  /** The other side sent what is no frame, or one that it may not send now. */
+  misused(error: HoldfastError): void {
+    this.#options.refusals.refuse('malformed', this.#options.peer, `stream: ${error.message}`)
+    this.abort(error)
   }
 
   /** The carrier is gone. */
@@ -150,10 +150,14 @@ export class CreditStream implements ByteStream {
     if (!this.#isOver) this.#fail(error)
   }
 
-  #take(frame: StreamFrame): void {
+  /** What the carrier brought for this stream; its bytes nobody else will change. */
+  take(frame: StreamFrame): void {
     if (this.#isOver) return
     switch (frame.kind) {
       case 'opened':
+        if (this.#options.onOpen !== undefined || this.#isAgreed)
+          throw malformed('stream frame: opened')
+        this.#isAgreed = true
         this.#opening.resolve()
         this.#grant()
         return
@@ -161,6 +165,8 @@ export class CreditStream implements ByteStream {
         this.#deliver(frame.bytes)
         return
       case 'credit':
+        // For the stream that this carrier carried before.
+        if (!this.#wasOpened) return
         this.#credit += frame.bytes
         if (this.#credit > 2 ** 32) throw malformed('stream frame: credit')
         this.#stopWaiting()
@@ -190,13 +196,7 @@ export class CreditStream implements ByteStream {
   }
 
   #deliver(bytes: Uint8Array): void {
-    if (this.#otherHasEnded || (this.#options.onOpen !== undefined && !this.#wasOpened)) {
-      throw malformed('stream frame: data out of turn')
-    }
-    this.#receive(bytes)
-  }
-
-  #receive(bytes: Uint8Array): void {
+    if (this.#otherHasEnded || !this.#wasOpened) throw malformed('stream frame: data out of turn')
     this.#granted -= bytes.length
     if (this.#granted < 0) {
       const { peer, refusals } = this.#options
@@ -237,7 +237,7 @@ export class CreditStream implements ByteStream {
       }
       this.#credit -= size
       const isWhole = size === bytes.length
-      if (size > 0) this.#send('data', size, isWhole ? bytes : bytes.slice(0, size))
+      if (size > 0) this.#send('data', size, isWhole ? bytes : bytes.subarray(0, size))
       if (isWhole) {
         this.#writers.shift()
         writer.resolve()
@@ -296,5 +296,16 @@ export class CreditStream implements ByteStream {
 
   #send(kind: StreamFrame['kind'], value: number, payload?: Uint8Array): void {
     this.#options.carrier.send(streamHeader(kind, value), payload)
+  }
+}
+
+/** Hands a chunk to the reader of a carrier; what it does not like ends the stream. */
+export function feed(reader: StreamFrameReader, chunk: Uint8Array, stream: CreditStream): void {
+  if (stream.isBroken) return
+  try {
+    reader.push(chunk)
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error
+    stream.misused(error)
   }
 }

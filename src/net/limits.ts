@@ -77,3 +77,20 @@ export const TOPIC_PEERS_MAX = 2_048
 
 /** How long a connection may take to close in order. */
 export const CLOSE_MS = 1_000
+
+/** Sockets of the lane with one peer, in each direction, unused tickets included. */
+export const LANES_PER_PEER_MAX = 4
+/** Unused tickets in all, and how long one is good. */
+export const TICKETS_MAX = 256
+export const TICKET_MS = 10_000
+/** How long a socket of the lane may take to get ready, on either side. */
+export const LANE_CONNECT_MS = 2_000
+export const LANE_HANDSHAKE_MS = 5_000
+/** A socket that carried nothing for this long is closed, by its caller first. */
+export const LANE_IDLE_MS = 60_000
+/** How long the lane to a peer is left alone after it did not work. */
+export const LANE_PENALTY_MS = 600_000
+/** Sockets of the lane in all. */
+export const LANE_SOCKETS_MAX = 512
+/** Received bytes on their way to the main thread, per socket: more than any window. */
+export const LANE_UNTAKEN_BYTES_MAX = 4_194_304

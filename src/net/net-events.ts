@@ -16,6 +16,8 @@ export type NetEvent =
   | { readonly type: 'lane'; readonly port: number }
   /** The lane to a peer does not work; libp2p streams carry its bytes for a while. */
   | { readonly type: 'lane-failed'; readonly peer: PeerId; readonly error: string }
+  /** This peer has no lane (any more); libp2p streams carry everything. */
+  | { readonly type: 'lane-off'; readonly error: string }
   /** The address book could not be read or written; the peer goes on without. */
   | { readonly type: 'address-book-failed'; readonly error: unknown }
   | { readonly type: 'stop-timeout' }

@@ -10,12 +10,15 @@ import {
 } from '../base/environment.ts'
 import { sleep } from '../base/waiting.ts'
 import { AddressBook } from './address-book.ts'
+import { hostOf, parseAddress } from './address-rules.ts'
 import { Connections } from './connections.ts'
 import { Datagrams } from './datagrams.ts'
 import { tooLarge } from './failures.ts'
 import { FlowMeter } from './flow-meter.ts'
 import { Gate } from './gate.ts'
 import type { GroupLocator } from './group-locator.ts'
+import { hasLaneTls } from './lane/lane-tls.ts'
+import { Lane } from './lane/lane.ts'
 import { createNode, type Node } from './libp2p-node.ts'
 import { JOIN_BYTES_MAX, JOIN_REQUESTS_MAX, LOOKUP_MS, STOP_MS } from './limits.ts'
 import { Locators } from './locators.ts'
@@ -28,6 +31,9 @@ import { RequestCaller } from './request-caller.ts'
 import { RequestServer } from './request-server.ts'
 import { StreamChannel, StreamServices } from './stream-channel.ts'
 import { Topics } from './topics.ts'
+
+/** The request by which one host gets a ticket for the lane of another. */
+const LANE_PROTOCOL = 'lane.open'
 
 /** Starts a peer's network: listens, and is ready for handlers. */
 export async function openNetwork(options: NetworkOptions): Promise<NetworkHost> {
@@ -64,6 +70,7 @@ class Libp2pNetwork implements NetworkHost {
   readonly #servers: Record<'request' | 'join', RequestServer>
   readonly #services: StreamServices
   readonly #streams: StreamChannel
+  readonly #lane: Lane | undefined
   readonly #requestFlow = new FlowMeter()
   readonly #openProtocols: ReadonlySet<string>
   readonly #peerListeners: PeerListener[] = []
@@ -150,7 +157,11 @@ class Libp2pNetwork implements NetworkHost {
       request: new RequestServer({
         ...serving,
         bodyBytesMax: REQUEST_BYTES_MAX,
-        mayServe: may('request'),
+        // Tickets are for streams, so who may open those may ask.
+        mayServe: (peer, name) =>
+          name === LANE_PROTOCOL
+            ? gate.mayServe(peer, 'stream')
+            : gate.mayServe(peer, 'request', name),
       }),
       join: new RequestServer({
         ...serving,
@@ -164,6 +175,25 @@ class Libp2pNetwork implements NetworkHost {
       { links, protocol: names.stream, services: this.#services, timers, refusals },
       new FlowMeter(),
     )
+    this.#lane = this.#openLane()
+  }
+
+  #openLane(): Lane | undefined {
+    const { lane = {}, environment, listen, onEvent = () => undefined } = this.#options
+    if (lane === false || !hasLaneTls()) return undefined
+    const own = new Lane({
+      ...environment,
+      host: lane.host ?? listenHost(listen),
+      port: lane.port ?? 0,
+      refusals: this.#refusals,
+      services: this.#services,
+      onEvent,
+      askForTicket: (peer, deadlineMs) =>
+        this.request(peer, LANE_PROTOCOL, { body: new Uint8Array(), deadlineMs }),
+      hostOf: peer => this.#connections.directHostOf(peer),
+    })
+    this.onRequest(LANE_PROTOCOL, from => own.ticketFor(from), { bodyBytesMax: 0 })
+    return own
   }
 
   async start(): Promise<void> {
@@ -210,8 +240,11 @@ class Libp2pNetwork implements NetworkHost {
     this.#servers[channel].serve(protocol, handler, limits)
   }
 
-  openStream(to: PeerId, protocol: string, signal?: AbortSignal): Promise<ByteStream> {
-    return this.#streams.open(to, protocol, signal)
+  async openStream(to: PeerId, protocol: string, signal?: AbortSignal): Promise<ByteStream> {
+    signal?.throwIfAborted()
+    await this.#connections.connect(to, signal)
+    const carried = await this.#lane?.open(to, protocol, signal)
+    return carried ?? this.#streams.open(to, protocol, signal)
   }
 
   onStream(protocol: string, handler: (from: PeerId, stream: ByteStream) => void): void {
@@ -319,13 +352,13 @@ class Libp2pNetwork implements NetworkHost {
         direction: connection.direction,
         rttMs: connection.rtt,
         streams: connection.streams.length,
-        lanes: 0,
+        lanes: this.#lane?.countOf(connection.remotePeer.toString()) ?? 0,
       })),
       waiting: this.#connections.waiting(),
       traffic: {
         datagram: this.#datagrams.flow.snapshot(),
         request: this.#requestFlow.snapshot(),
-        lane: new FlowMeter().snapshot(),
+        lane: (this.#lane?.flow ?? new FlowMeter()).snapshot(),
         stream: this.#streams.flow.snapshot(),
       },
       refusals: this.#refusals.totals(),
@@ -336,6 +369,7 @@ class Libp2pNetwork implements NetworkHost {
     this.#connections.stop()
     this.#locators.stop()
     await this.#book.close()
+    await this.#lane?.stop()
     const { timers } = this.#options.environment
     const controller = new AbortController()
     const tooLate = sleep(timers, STOP_MS, controller.signal).then(
@@ -347,6 +381,7 @@ class Libp2pNetwork implements NetworkHost {
   }
 
   #peerChanged(peer: PeerId, state: 'up' | 'down'): void {
+    if (state === 'down') this.#lane?.drop(peer)
     for (const listener of this.#peerListeners) listener({ peer, state })
   }
 
@@ -358,4 +393,11 @@ class Libp2pNetwork implements NetworkHost {
     this.#options.onEvent?.({ type: 'listening', addresses })
     for (const listener of this.#addressListeners) listener(addresses)
   }
+}
+
+/** Where the lane listens: where libp2p does first, if that is an IP. */
+function listenHost(listen: readonly string[]): string {
+  const [first = ''] = listen
+  const address = parseAddress(first)
+  return (address === undefined ? undefined : hostOf(address)) ?? '0.0.0.0'
 }

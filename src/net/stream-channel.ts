@@ -7,12 +7,13 @@ import {
   STREAM_WINDOW_BYTES,
   type Timers,
 } from '../base/environment.ts'
-import { type Carrier, CreditStream } from './credit-stream.ts'
+import { type Carrier, CreditStream, feed } from './credit-stream.ts'
 import { busy, closed, notAuthorised, unknownProtocol, unreachable } from './failures.ts'
 import type { FlowMeter } from './flow-meter.ts'
 import { LAST_WORDS_MS, STREAMS_PER_PEER_MAX } from './limits.ts'
 import { isOver, type Links, onBytes, onClose } from './links.ts'
 import type { Refusals } from './refusals.ts'
+import { StreamFrameReader } from './stream-frames.ts'
 
 export type StreamHandler = (from: PeerId, stream: ByteStream) => void
 
@@ -120,9 +121,10 @@ export class StreamChannel {
       refusals,
       ...(onOpen === undefined ? {} : { onOpen }),
     })
+    const reader = new StreamFrameReader(frame => stream.take(frame))
     onBytes(carrying, chunk => {
       this.flow.receivedBytes += chunk.length
-      stream.receive(chunk)
+      feed(reader, chunk, stream)
     })
     onClose(carrying, () => stream.lost(unreachable(peer)))
     return stream

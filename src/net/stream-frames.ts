@@ -50,7 +50,7 @@ export class StreamFrameReader {
     this.#onFrame = onFrame
   }
 
-  /** @throws {HoldfastError} `MALFORMED` for what is no frame. */
+  /** @throws {HoldfastError} `MALFORMED` for what is no frame; nothing must be pushed after it. */
   push(chunk: Uint8Array): void {
     let at = 0
     while (at < chunk.length) {

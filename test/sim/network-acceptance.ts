@@ -6,7 +6,7 @@ import {
   DATAGRAM_BYTES_MAX,
   type Network,
   REQUEST_BYTES_MAX,
-  STREAM_WINDOW_BYTES,
+  STREAM_WINDOW_BYTES_MAX,
   type Timers,
 } from '../../src/base/environment.ts'
 import { HoldfastError } from '../../src/base/errors.ts'
@@ -202,7 +202,7 @@ export function acceptNetwork(world: string, withPair: WithPair): void {
       }
     })().catch(() => undefined)
     await sleep(timers, 5_000)
-    assert.ok(writtenBytes > 0 && writtenBytes <= STREAM_WINDOW_BYTES, `${writtenBytes} bytes`)
+    assert.ok(writtenBytes > 0 && writtenBytes <= STREAM_WINDOW_BYTES_MAX, `${writtenBytes} bytes`)
     stream.abort(new Error('done'))
   })
 

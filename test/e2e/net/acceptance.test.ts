@@ -17,3 +17,15 @@ async function withPair(body: (pair: Pair) => Promise<void>): Promise<void> {
 }
 
 acceptNetwork('real', withPair)
+
+/** The same with bulk streams over libp2p, as where the lane cannot go. */
+async function withPairOffLane(body: (pair: Pair) => Promise<void>): Promise<void> {
+  const { peer: nobody } = await createIdentity()
+  await withHosts(async open => {
+    const [{ host: a }, { host: b }] = await Promise.all([open({ lane: false }), open()])
+    introduce(a, b)
+    await body({ a, b, nobody, timers: hasty, killB: () => void b.stop() })
+  })
+}
+
+acceptNetwork('real, without lane,', withPairOffLane)
