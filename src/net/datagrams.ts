@@ -6,7 +6,7 @@ import { HoldfastError } from '../base/errors.ts'
 import { FlowMeter } from './flow-meter.ts'
 import { FrameReader } from './frame-reader.ts'
 import { DATAGRAM_AGE_MS_MAX, DATAGRAM_KIND_BYTES_MAX, DATAGRAM_KINDS_MAX } from './limits.ts'
-import { isOver, type Links, onBytes, onClose } from './links.ts'
+import { isOver, isWritable, type Links, onBytes, onClose } from './links.ts'
 import type { Refusals } from './refusals.ts'
 
 export interface DatagramsOptions {
@@ -166,7 +166,7 @@ function closeQuietly(stream: Stream): void {
   if (!isOver(stream)) stream.close().catch(() => undefined)
 }
 
-const canTake = (stream: Stream): boolean => stream.status === 'open' && !stream.writableNeedsDrain
+const canTake = (stream: Stream): boolean => isWritable(stream) && !stream.writableNeedsDrain
 
 function encode(kind: string, bytes: Uint8Array): Uint8Array {
   const name = fromUtf8(kind)

@@ -30,3 +30,10 @@ export function onClose(stream: Stream, listener: () => void): void {
 }
 
 export const isOver = ({ status }: Stream): boolean => status !== 'open' && status !== 'closing'
+
+/**
+ * Whether `send` may be called: while a stream is being closed its status is still `open`, but a
+ * `send` throws.
+ */
+export const isWritable = ({ status, writeStatus }: Stream): boolean =>
+  status === 'open' && writeStatus === 'writable'

@@ -1,6 +1,7 @@
 import type { Stream } from '@libp2p/interface'
 
 import { SEND_BYTES_MAX } from './limits.ts'
+import { isWritable } from './links.ts'
 
 const HEADER_BYTES = 4
 
@@ -36,7 +37,7 @@ export class Outbox {
 
   readonly #flush = (): void => {
     this.#isScheduled = false
-    while (this.#bytes > 0 && this.#stream.status === 'open' && !this.#stream.writableNeedsDrain) {
+    while (this.#bytes > 0 && isWritable(this.#stream) && !this.#stream.writableNeedsDrain) {
       this.#stream.send(this.#takeBatch())
     }
   }

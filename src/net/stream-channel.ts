@@ -11,7 +11,7 @@ import { type Carrier, CreditStream, feed } from './credit-stream.ts'
 import { busy, closed, notAuthorised, unknownProtocol, unreachable } from './failures.ts'
 import type { FlowMeter } from './flow-meter.ts'
 import { LAST_WORDS_MS, STREAMS_PER_PEER_MAX } from './limits.ts'
-import { isOver, type Links, onBytes, onClose } from './links.ts'
+import { isOver, isWritable, type Links, onBytes, onClose } from './links.ts'
 import type { Refusals } from './refusals.ts'
 import { StreamFrameReader } from './stream-frames.ts'
 
@@ -143,7 +143,7 @@ class StreamCarrier implements Carrier {
   }
 
   send(header: Uint8Array<ArrayBuffer>, payload?: Uint8Array): void {
-    if (this.#stream.status !== 'open') return
+    if (!isWritable(this.#stream)) return
     this.#flow.sentBytes += header.length + (payload?.length ?? 0)
     // Small ones in one piece, for each send is a frame of the muxer.
     if (payload === undefined || payload.length > 4_096) {
