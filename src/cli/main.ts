@@ -13,6 +13,9 @@ if (major < OLDEST_NODE) {
   )
   process.exitCode = 1
 } else {
+  // What was compiled once is not compiled again: a fifth of the time it takes to start a peer.
+  const { enableCompileCache } = await import('node:module')
+  enableCompileCache?.()
   const { run } = await import('./command.ts')
   process.exitCode = await run(process.argv.slice(2))
 }

@@ -13,8 +13,11 @@ export const STREAMS_PER_CONNECTION_MAX = 256
 /** How long `stop` waits for libp2p before it leaves it behind. */
 export const STOP_MS = 5_000
 
-/** Strangers connected at once, how long one may stay, and how many may come per second. */
-export const PROVISIONAL_MAX = 8
+/**
+ * Strangers connected at once, how long one may stay, and how many may come per second. A rack that
+ * is switched on with one invite comes as twenty at a time.
+ */
+export const PROVISIONAL_MAX = 32
 export const PROVISIONAL_MS = 5_000
 export const PROVISIONAL_PER_SECOND = 20
 /** What a stranger may send in requests. */
@@ -54,7 +57,7 @@ export const REDIAL_LAST_MS = 60_000
 /** A connection that lasted this long makes the next pause the first again. */
 export const REDIAL_RESET_MS = 60_000
 /** The larger peer id waits this much more, so that two peers do not dial each other at once. */
-export const REDIAL_YIELD_MS = 500
+export const REDIAL_YIELD_MS = 2_000
 /** Dials under way at once. */
 export const DIALS_MAX = 8
 

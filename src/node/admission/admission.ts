@@ -27,6 +27,7 @@ import {
   encodeWelcome,
   JOIN_PROTOCOL,
   NONCE_BYTES,
+  WELCOME_RECORDS_MAX,
 } from './join-messages.ts'
 import { type MemberBook, type Members } from './member-book.ts'
 import { type MemberRecord, openRecord, type Role } from './member-record.ts'
@@ -44,6 +45,8 @@ const WAITING_MAX = 256
 const RENEW_BEFORE_MS = CERTIFICATE_MS / 3
 const RENEW_CHECK_MS = 600_000
 const ANSWER_MS = 5000
+/** How long after a connection was made a member that knows us would have said something. */
+const PRESENT_AFTER_MS = 1000
 
 /** What admission asks of the network beyond the seam. */
 export interface Connections {
@@ -107,7 +110,12 @@ export class Admission {
       capacity: REQUESTS_BURST,
       perSecond: REQUESTS_PER_SECOND,
     })
-    this.#spread = new Spread({ ...options, book: admitted.book, tasks: this.#tasks })
+    this.#spread = new Spread({
+      ...options,
+      book: admitted.book,
+      tasks: this.#tasks,
+      onHeard: record => this.#reconnect(record),
+    })
   }
 
   get members(): Members {
@@ -192,7 +200,7 @@ export class Admission {
 
   /** In order: what is told to anybody is on disk by then. Returns the answer. */
   async #carryOut(effects: readonly AuthorityEffect[], event: AuthorityEvent): Promise<Uint8Array> {
-    const { files, admitted, network, refusals } = this.#options
+    const { files, admitted, refusals } = this.#options
     let answer: Uint8Array = new Uint8Array()
     for (const effect of effects) {
       switch (effect.type) {
@@ -213,7 +221,7 @@ export class Admission {
           const isFull = effect.role === 'full'
           answer = encodeWelcome({
             record: effect.record,
-            hostRecord: this.#book.table.recordOf(network.self) as Uint8Array,
+            others: this.#recordsForNewcomers(),
             networkKey: isFull ? networkKey : undefined,
           })
           break
@@ -265,11 +273,22 @@ export class Admission {
     return Uint8Array.of(before === 'member' ? 0 : 1)
   }
 
-  /** Shows this peer's certificate to one that may not have heard of it. */
+  /** This peer's own, and as many of others as fit. */
+  #recordsForNewcomers(): readonly Uint8Array[] {
+    const { self } = this.#options.network
+    const { table } = this.#book
+    const own = table.recordOf(self)
+    const others = table.signedRecords().filter(record => record !== own)
+    return [...(own === undefined ? [] : [own]), ...others].slice(0, WELCOME_RECORDS_MAX)
+  }
+
+  /** Shows this peer's certificate to one that says nothing: it may take this peer for a stranger. */
   #present(peer: PeerId): void {
     if (this.#book.statusOf(peer).state !== 'member' || this.#tasks.signal.aborted) return
     this.#tasks.start('present the certificate', async signal => {
-      const { network, connections, log } = this.#options
+      const { network, connections, environment, log } = this.#options
+      await sleep(environment.timers, PRESENT_AFTER_MS, signal)
+      if (this.#spread.hasHeardOf(peer) || !network.connected().includes(peer)) return
       const record = this.#book.table.recordOf(network.self)
       if (record === undefined) return
       try {
@@ -286,6 +305,16 @@ export class Admission {
         log.debug('certificate not presented', { peer, reason: (error as Error).message })
       }
     })
+  }
+
+  /**
+   * A member that came before its certificate was taken for a stranger, and what it was refused then
+   * is only asked for again on a new connection.
+   */
+  #reconnect({ kind, peer }: MemberRecord): void {
+    const { network, connections } = this.#options
+    if (kind === 'certificate' && !network.connected().includes(peer))
+      this.#tasks.start('reconnect a member', () => connections.disconnect(peer))
   }
 
   #changed(record: MemberRecord): void {

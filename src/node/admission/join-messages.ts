@@ -44,14 +44,18 @@ export type JoinRequest =
 export interface Welcome {
   /** Its own certificate. */
   readonly record: Uint8Array
-  /** The host's, without which it would not know its host from a stranger. */
-  readonly hostRecord: Uint8Array
+  /** The host's, and those of other members, as many as fit: who dials it is no stranger then. */
+  readonly others: readonly Uint8Array[]
   readonly networkKey: Uint8Array | undefined
 }
 
+/** Records that fit into a welcome whatever their size; the rest comes when members compare. */
+export const WELCOME_RECORDS_MAX = 100
+
 const VERSION = 1
 const MESSAGE_BYTES_MAX = 1024
-const WELCOME_BYTES_MAX = 2 * RECORD_BYTES_MAX + NETWORK_KEY_BYTES + 8
+/** What a stranger may be sent in one answer. */
+const WELCOME_BYTES_MAX = 60_000
 const types = ['hello', 'join', 'renew', 'present'] as const
 
 export function encodeJoinRequest(request: JoinRequest): Uint8Array {
@@ -109,10 +113,11 @@ function decodeBody(type: JoinRequest['type'] | undefined, reader: BinaryReader)
   }
 }
 
-export function encodeWelcome({ record, hostRecord, networkKey }: Welcome): Uint8Array {
+export function encodeWelcome({ record, others, networkKey }: Welcome): Uint8Array {
   const writer = new BinaryWriter(WELCOME_BYTES_MAX)
   writer.bytes(record)
-  writer.bytes(hostRecord)
+  writer.varint(others.length)
+  for (const other of others) writer.bytes(other)
   writer.bytes(networkKey ?? new Uint8Array())
   return writer.finish()
 }
@@ -121,12 +126,14 @@ export function encodeWelcome({ record, hostRecord, networkKey }: Welcome): Uint
 export function decodeWelcome(bytes: Uint8Array): Welcome {
   const reader = new BinaryReader(bytes)
   const record = reader.bytes(RECORD_BYTES_MAX)
-  const hostRecord = reader.bytes(RECORD_BYTES_MAX)
+  const count = reader.varint()
+  if (count > WELCOME_RECORDS_MAX) throw malformed('records of a welcome', 0)
+  const others = Array.from({ length: count }, () => reader.bytes(RECORD_BYTES_MAX))
   const networkKey = reader.bytes(NETWORK_KEY_BYTES)
   reader.end()
-  if (networkKey.length === 0) return { record, hostRecord, networkKey: undefined }
+  if (networkKey.length === 0) return { record, others, networkKey: undefined }
   if (networkKey.length !== NETWORK_KEY_BYTES) throw malformed('network key', 0)
-  return { record, hostRecord, networkKey }
+  return { record, others, networkKey }
 }
 
 /** Proves the secret of an invite to this host, for this newcomer, this once. */

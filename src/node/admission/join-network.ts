@@ -45,9 +45,8 @@ export async function joinNetwork(
   const record = openRecord(welcome.record, trust)
   if (record.kind !== 'certificate' || record.peer !== network.self)
     throw unexpected(host, 'welcome')
-  const hostRecord = openRecord(welcome.hostRecord, trust)
-  if (hostRecord.kind !== 'certificate' || hostRecord.peer !== host)
-    throw unexpected(host, 'welcome')
+  const knowsHost = welcome.others.some(bytes => openRecord(bytes, trust).peer === host)
+  if (!knowsHost) throw unexpected(host, 'welcome')
   if ((record.role === 'full') !== (welcome.networkKey !== undefined))
     throw unexpected(host, 'welcome')
   return welcome

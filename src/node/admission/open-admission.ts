@@ -78,8 +78,7 @@ export async function acceptWelcome(
   }: { invite: Invite; welcome: Welcome; self: PeerId; book: MemberBook },
 ): Promise<Admitted> {
   const { authority, host } = invite
-  await book.add(welcome.hostRecord)
-  await book.add(welcome.record)
+  await Promise.all([welcome.record, ...welcome.others].map(record => book.add(record)))
   const credentials = { authority, holder: host, self, networkKey: welcome.networkKey }
   await files.writeCredentials(credentials)
   return { credentials, book, authority: undefined }

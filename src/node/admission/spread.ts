@@ -14,6 +14,7 @@ import type { Tasks } from '../../base/tasks.ts'
 import { sleep } from '../../base/waiting.ts'
 import type { Log } from '../log.ts'
 import type { MemberBook } from './member-book.ts'
+import type { MemberRecord } from './member-record.ts'
 import type { Refusals } from './refusals.ts'
 import {
   decodeComparison,
@@ -44,12 +45,16 @@ export interface SpreadOptions {
   readonly tasks: Tasks
   readonly refusals: Refusals
   readonly log: Log
+  /** Told of each record that is news and came from another peer. */
+  readonly onHeard: (record: MemberRecord) => void
 }
 
 export class Spread {
   readonly #options: SpreadOptions
   readonly #comparing = new Set<PeerId>()
   readonly #news = new Map<string, { bytes: Uint8Array; isOwn: boolean }>()
+  /** Connected members that have told a digest since. */
+  readonly #heardOf = new Set<PeerId>()
   #isPushing = false
 
   constructor(options: SpreadOptions) {
@@ -61,9 +66,15 @@ export class Spread {
     network.onDatagram(MEMBERS_PROTOCOL, (from, digest) => this.#hear(from, digest))
     network.onRequest(MEMBERS_PROTOCOL, (from, body) => this.#serve(from, body))
     network.onPeer(({ peer, state }) => {
+      this.#heardOf.delete(peer)
       if (state === 'up') this.#tell(peer)
     })
     tasks.start('tell digests', signal => this.#tellDigests(signal))
+  }
+
+  /** Whether a connected peer has shown that it takes this one for a member. */
+  hasHeardOf(peer: PeerId): boolean {
+    return this.#heardOf.has(peer)
   }
 
   /** Pushes a record that this peer has made or been shown. */
@@ -92,6 +103,7 @@ export class Spread {
   #hear(from: PeerId, digest: Uint8Array): void {
     const { book, tasks } = this.#options
     if (book.statusOf(from).state !== 'member' || tasks.signal.aborted) return
+    this.#heardOf.add(from)
     if (equals(digest, book.table.digest) || this.#comparing.has(from)) return
     if (this.#comparing.size >= COMPARISONS_MAX) return
     this.#comparing.add(from)
@@ -143,7 +155,10 @@ export class Spread {
     const { book, refusals } = this.#options
     for (const bytes of records) {
       try {
-        if ((await book.add(bytes)) !== undefined) this.push(bytes, false)
+        const record = await book.add(bytes)
+        if (record === undefined) continue
+        this.push(bytes, false)
+        this.#options.onHeard(record)
       } catch (error) {
         if (!(error instanceof HoldfastError) || error.code.startsWith('DISK_')) throw error
         refusals.note('member record', from, error.message)
