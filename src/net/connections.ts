@@ -87,6 +87,10 @@ export class Connections implements Links {
     )
   }
 
+  rttMs(peer: PeerId): number | undefined {
+    return this.connectionTo(peer)?.rtt
+  }
+
   /** The IP at the other end of a direct connection. */
   directHostOf(peer: PeerId): string | undefined {
     const connection = this.connectionTo(peer)

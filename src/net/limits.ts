@@ -5,9 +5,12 @@ export const DIAL_MS = 5_000
 /** How long the other side may take to agree on a protocol. */
 export const NEGOTIATION_MS = 5_000
 /** How long an unauthenticated socket may take for its handshake: silent ones are gone after it. */
-export const UPGRADE_MS = 2_000
-/** Handshakes under way at once, and new connections per second from one address. */
-export const PENDING_CONNECTIONS_MAX = 200
+export const UPGRADE_MS = 3_000
+/**
+ * Handshakes under way at once, and new connections per second from one address: fifty silent sockets
+ * a second take half of it.
+ */
+export const PENDING_CONNECTIONS_MAX = 300
 /** Streams of one connection, whatever their protocol; each may hold a read buffer. */
 export const STREAMS_PER_CONNECTION_MAX = 256
 /** How long `stop` waits for libp2p before it leaves it behind. */
@@ -43,6 +46,9 @@ export const SEND_BYTES_MAX = 1_048_576
 
 /** Bulk streams of one peer at once. */
 export const STREAMS_PER_PEER_MAX = 32
+/** Beyond this round trip a stream over libp2p gets a larger window, as large as yamux has. */
+export const LONG_LINE_MS = 2
+export const LONG_LINE_WINDOW_BYTES = 1_048_576
 /** The bytes of one data frame. */
 export const CHUNK_BYTES_MAX = 262_144
 

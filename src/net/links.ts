@@ -10,6 +10,8 @@ export interface Links {
    * @throws {HoldfastError} `PEER_UNREACHABLE`, `PROTOCOL_UNKNOWN`; or the signal's reason.
    */
   open(peer: PeerId, protocol: string, signal?: AbortSignal): Promise<Stream>
+  /** As last measured; undefined before that. */
+  rttMs(peer: PeerId): number | undefined
 }
 
 /**
@@ -18,10 +20,14 @@ export interface Links {
  */
 export function onBytes(stream: Stream, listener: (chunk: Uint8Array) => void): void {
   stream.addEventListener('message', ({ data }) => {
-    if (data instanceof Uint8Array) listener(data)
-    else for (const chunk of data) listener(chunk)
+    if (data instanceof Uint8Array) listener(plain(data))
+    else for (const chunk of data) listener(plain(chunk))
   })
 }
+
+/** The same bytes, never as a `Buffer`: of that, `slice` would be no copy. */
+const plain = ({ buffer, byteOffset, length }: Uint8Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, length)
 
 /** Calls back once the stream is over, at once if it is: a late listener would never hear of it. */
 export function onClose(stream: Stream, listener: () => void): void {

@@ -15,6 +15,8 @@ import type { Refusals } from './refusals.ts'
 const PREFIX = '/group/'
 /** Kademlia neither repeats nor forgets what was put, so we do both. */
 const REPEAT_MS = 600_000
+/** Groups whose newest epoch is remembered. */
+const EPOCHS_MAX = 4_096
 /** What a clock may be off. */
 const SKEW_MS = 300_000
 
@@ -36,6 +38,8 @@ interface Published {
 export class Locators {
   readonly #options: LocatorsOptions
   readonly #published = new Map<string, Published>()
+  /** The newest locator of each group that came by, and the last time it can be believed. */
+  readonly #newest = new Map<string, { readonly epoch: number; readonly expiresAtMs: number }>()
 
   constructor(options: LocatorsOptions) {
     this.#options = options
@@ -122,7 +126,23 @@ export class Locators {
     if (!this.#options.mayLocate(locator.signer)) {
       throw malformed('group locator: its signer is nobody here')
     }
+    this.#checkEpoch(locator)
     return locator
+  }
+
+  /**
+   * Kademlia stores whatever was put last, so a voter that repeats what is no longer so would undo
+   * what its successor said. Hence an epoch, once seen, rules out those before it until it expires.
+   */
+  #checkEpoch({ group, epoch, expiresAtMs }: GroupLocator): void {
+    const newest = this.#newest.get(group)
+    const isBinding =
+      newest !== undefined && newest.expiresAtMs > this.#options.environment.clock.wallMs()
+    if (isBinding && newest.epoch > epoch) throw malformed('group locator: it is outdated')
+    if (this.#newest.size >= EPOCHS_MAX && newest === undefined) {
+      this.#newest.delete(this.#newest.keys().next().value as string)
+    }
+    this.#newest.set(group, { epoch, expiresAtMs })
   }
 
   #repeat(node: Node, group: string, published: Published): void {

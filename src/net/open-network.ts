@@ -1,4 +1,4 @@
-import type { Stream } from '@libp2p/interface'
+import type { Connection, Stream } from '@libp2p/interface'
 
 import {
   type ByteStream,
@@ -95,9 +95,9 @@ class Libp2pNetwork implements NetworkHost {
     const locators = new Locators({ identity, environment, refusals, mayLocate })
     const { validate, select } = locators
     const node = await createNode({ options, names, gate, validate, select })
-    strangers.count = () =>
-      node.getConnections().filter(each => policy.verdict(each.remotePeer.toString()) !== 'member')
-        .length
+    const isStranger = ({ direction, remotePeer }: Connection): boolean =>
+      direction === 'inbound' && policy.verdict(remotePeer.toString()) !== 'member'
+    strangers.count = () => node.getConnections().filter(isStranger).length
     const book = await AddressBook.open({
       ...environment,
       onFailure: error => onEvent({ type: 'address-book-failed', error }),
@@ -142,20 +142,36 @@ class Libp2pNetwork implements NetworkHost {
       refusals,
       mayReceive: may('datagram'),
     })
-    const flow = this.#requestFlow
-    const calling = { links, timers, refusals, flow }
-    this.#callers = {
-      request: new RequestCaller({
-        ...calling,
-        protocol: names.request,
-        bodyBytesMax: REQUEST_BYTES_MAX,
-      }),
-      join: new RequestCaller({ ...calling, protocol: names.join, bodyBytesMax: JOIN_BYTES_MAX }),
+    this.#callers = this.#createCallers()
+    this.#servers = this.#createServers(gate)
+    this.#services = new StreamServices({ self, refusals, mayServe: may('stream') })
+    this.#streams = new StreamChannel(
+      { links, protocol: names.stream, services: this.#services, timers, refusals },
+      new FlowMeter(),
+    )
+    this.#lane = this.#openLane()
+  }
+
+  #createCallers(): Record<'request' | 'join', RequestCaller> {
+    const { timers } = this.#options.environment
+    const shared = {
+      links: this.#connections,
+      timers,
+      refusals: this.#refusals,
+      flow: this.#requestFlow,
     }
-    const serving = { self, refusals, flow }
-    this.#servers = {
+    const { request, join } = this.#names
+    return {
+      request: new RequestCaller({ ...shared, protocol: request, bodyBytesMax: REQUEST_BYTES_MAX }),
+      join: new RequestCaller({ ...shared, protocol: join, bodyBytesMax: JOIN_BYTES_MAX }),
+    }
+  }
+
+  #createServers(gate: Gate): Record<'request' | 'join', RequestServer> {
+    const shared = { self: this.self, refusals: this.#refusals, flow: this.#requestFlow }
+    return {
       request: new RequestServer({
-        ...serving,
+        ...shared,
         bodyBytesMax: REQUEST_BYTES_MAX,
         // Tickets are for streams, so who may open those may ask.
         mayServe: (peer, name) =>
@@ -164,18 +180,12 @@ class Libp2pNetwork implements NetworkHost {
             : gate.mayServe(peer, 'request', name),
       }),
       join: new RequestServer({
-        ...serving,
+        ...shared,
         bodyBytesMax: JOIN_BYTES_MAX,
         requestsPerPeerMax: JOIN_REQUESTS_MAX,
-        mayServe: may('join'),
+        mayServe: (peer, name) => gate.mayServe(peer, 'join', name),
       }),
     }
-    this.#services = new StreamServices({ self, refusals, mayServe: may('stream') })
-    this.#streams = new StreamChannel(
-      { links, protocol: names.stream, services: this.#services, timers, refusals },
-      new FlowMeter(),
-    )
-    this.#lane = this.#openLane()
   }
 
   #openLane(): Lane | undefined {

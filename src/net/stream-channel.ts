@@ -10,7 +10,12 @@ import {
 import { type Carrier, CreditStream, feed } from './credit-stream.ts'
 import { busy, closed, notAuthorised, unknownProtocol, unreachable } from './failures.ts'
 import type { FlowMeter } from './flow-meter.ts'
-import { LAST_WORDS_MS, STREAMS_PER_PEER_MAX } from './limits.ts'
+import {
+  LAST_WORDS_MS,
+  LONG_LINE_MS,
+  LONG_LINE_WINDOW_BYTES,
+  STREAMS_PER_PEER_MAX,
+} from './limits.ts'
 import { isOver, isWritable, type Links, onBytes, onClose } from './links.ts'
 import type { Refusals } from './refusals.ts'
 import { StreamFrameReader } from './stream-frames.ts'
@@ -116,7 +121,7 @@ export class StreamChannel {
     const stream = new CreditStream({
       peer,
       carrier: new StreamCarrier(carrying, this.flow, timers),
-      windowBytes: STREAM_WINDOW_BYTES,
+      windowBytes: windowBytes(this.#options.links.rttMs(peer)),
       timers,
       refusals,
       ...(onOpen === undefined ? {} : { onOpen }),
@@ -130,6 +135,13 @@ export class StreamChannel {
     return stream
   }
 }
+
+/**
+ * A small window keeps other messages on the connection fast; over a long line it would make the
+ * stream slow.
+ */
+const windowBytes = (rttMs: number | undefined): number =>
+  (rttMs ?? 0) > LONG_LINE_MS ? LONG_LINE_WINDOW_BYTES : STREAM_WINDOW_BYTES
 
 class StreamCarrier implements Carrier {
   readonly #stream: Stream
@@ -148,7 +160,8 @@ class StreamCarrier implements Carrier {
     // Small ones in one piece, for each send is a frame of the muxer.
     if (payload === undefined || payload.length > 4_096) {
       this.#stream.send(header)
-      if (payload !== undefined) this.#stream.send(payload)
+      // The first may have been one too many.
+      if (payload !== undefined && isWritable(this.#stream)) this.#stream.send(payload)
     } else this.#stream.send(concat([header, payload]))
   }
 

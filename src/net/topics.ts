@@ -22,8 +22,8 @@ type Handler = (from: PeerId, bytes: Uint8Array) => void
 
 /**
  * Announcements through gossipsub. Messages are signed by their author; one whose author may not
- * speak is rejected, which counts against who passed it on, and one above its relay's share is
- * ignored.
+ * speak, and one above its relay's share, is ignored. Not rejected, which would count against who
+ * passed it on: of a new member, or a ban, not everybody knows at once.
  */
 export class Topics {
   readonly #options: TopicsOptions
@@ -81,7 +81,7 @@ export class Topics {
     const { refusals, mayReceive } = this.#options
     if (author === undefined || !mayReceive(author, message.topic)) {
       refusals.refuse('bad-topic-message', relay, `${message.topic}: its author may not speak`)
-      return TopicValidatorResult.Reject
+      return TopicValidatorResult.Ignore
     }
     if (!this.#bucketOf(relay).take()) {
       refusals.refuse('bad-topic-message', relay, `${message.topic}: too many`)

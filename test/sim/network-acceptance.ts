@@ -9,7 +9,7 @@ import {
   STREAM_WINDOW_BYTES_MAX,
   type Timers,
 } from '../../src/base/environment.ts'
-import { HoldfastError } from '../../src/base/errors.ts'
+import { codeOf, HoldfastError } from '../../src/base/errors.ts'
 import { sleep } from '../../src/base/waiting.ts'
 import { rejectsWith } from '../support/expect.ts'
 
@@ -134,6 +134,32 @@ export function acceptNetwork(world: string, withPair: WithPair): void {
     await rejectsWith('TOO_LARGE', a.request(b.self, 'echo', tooLarge))
     const small = { body: new Uint8Array(), deadlineMs: 60_000 }
     await rejectsWith('TOO_LARGE', a.request(b.self, 'shout', small))
+  })
+
+  accept('a protocol has bounds of its own, and the excess is refused', async pair => {
+    const { a, b, timers } = pair
+    const held: (() => void)[] = []
+    const hold = (_from: string, body: Uint8Array): Promise<Uint8Array> =>
+      new Promise(resolve => held.push(() => resolve(body)))
+    b.onRequest('hold', hold, { concurrentMax: 3, bodyBytesMax: 10 })
+    b.onRequest('echo', echo)
+    const request = { body: new Uint8Array(10), deadlineMs: 30_000 }
+    const answers = Array.from({ length: 8 }, () =>
+      a.request(b.self, 'hold', request).then(
+        () => 'answered',
+        error => String(codeOf(error)),
+      ),
+    )
+    await sleep(timers, 2_000)
+    const large = { body: new Uint8Array(11), deadlineMs: 30_000 }
+    await rejectsWith('TOO_LARGE', a.request(b.self, 'hold', large))
+    assert.equal((await a.request(b.self, 'echo', request)).length, 10)
+    for (const letGo of held) letGo()
+    const outcomes = await Promise.all(answers)
+    assert.deepEqual(outcomes.toSorted(), [
+      ...Array.from({ length: 5 }, () => 'BUSY'),
+      ...Array.from({ length: 3 }, () => 'answered'),
+    ])
   })
 
   accept('a peer that dies takes its unanswered requests with it', async pair => {

@@ -6,6 +6,7 @@ import {
   type PeerId,
   REQUEST_BYTES_MAX,
   type RequestHandler,
+  type RequestLimits,
   REQUESTS_PER_PEER_MAX,
 } from '../../src/base/environment.ts'
 import { type Failure, HoldfastError } from '../../src/base/errors.ts'
@@ -25,6 +26,13 @@ export type Packet =
   | { type: 'end'; id: number }
   | { type: 'abort'; id: number; reason: string }
 
+/** A request in progress here. */
+interface Work {
+  readonly controller: AbortController
+  readonly connection: Connection
+  readonly protocol: string
+}
+
 interface Call {
   readonly connection: Connection
   readonly resolve: (body: Uint8Array) => void
@@ -40,11 +48,11 @@ export class SimNetwork implements Network {
   readonly deliver: (callback: () => void) => void
   readonly #fabric: SimNetworkFabric
   readonly #datagramHandlers = new Map<string, (from: PeerId, bytes: Uint8Array) => void>()
-  readonly #requestHandlers = new Map<string, RequestHandler>()
+  readonly #requestHandlers = new Map<string, { handler: RequestHandler; limits: RequestLimits }>()
   readonly #streamHandlers = new Map<string, (from: PeerId, stream: ByteStream) => void>()
   readonly #peerListeners: ((change: { peer: PeerId; state: 'up' | 'down' }) => void)[] = []
   readonly #calls = new Map<number, Call>()
-  readonly #handling = new Map<string, { controller: AbortController; connection: Connection }>()
+  readonly #handling = new Map<string, Work>()
   readonly #streams = new Map<string, SimStream>()
   #lastId = 0
 
@@ -113,8 +121,8 @@ export class SimNetwork implements Network {
     })
   }
 
-  onRequest(protocol: string, handler: RequestHandler): void {
-    this.#requestHandlers.set(protocol, handler)
+  onRequest(protocol: string, handler: RequestHandler, limits: RequestLimits = {}): void {
+    this.#requestHandlers.set(protocol, { handler, limits })
   }
 
   async openStream(to: PeerId, protocol: string, signal?: AbortSignal): Promise<ByteStream> {
@@ -207,20 +215,16 @@ export class SimNetwork implements Network {
     const key = `${connection.id} ${id}`
     const fail = ({ message, details }: { message: string; details: Failure }): void =>
       this.#post(connection, { type: 'failure', id, message, details })
-    const handler = this.#requestHandlers.get(protocol)
-    if (handler === undefined) {
-      fail(unknownProtocol(this.self, protocol))
-      return
-    }
-    const inProgress = [...this.#handling.values()].filter(work => work.connection === connection)
-    if (inProgress.length >= REQUESTS_PER_PEER_MAX) {
-      fail(tooBusy())
+    const service = this.#requestHandlers.get(protocol)
+    const refusal = this.#refusal(connection, protocol, body.length)
+    if (service === undefined || refusal !== undefined) {
+      fail(refusal ?? unknownProtocol(this.self, protocol))
       return
     }
     const controller = new AbortController()
-    this.#handling.set(key, { controller, connection })
+    this.#handling.set(key, { controller, connection, protocol })
     try {
-      const answer = await handler(from, body, controller.signal)
+      const answer = await service.handler(from, body, controller.signal)
       if (answer.length > REQUEST_BYTES_MAX) throw tooLarge('answer', answer.length)
       if (this.#handling.delete(key)) {
         this.#post(connection, { type: 'answer', id, body: answer.slice() })
@@ -228,6 +232,16 @@ export class SimNetwork implements Network {
     } catch (error) {
       if (this.#handling.delete(key)) fail(failureFrom(error, this.self))
     }
+  }
+
+  #refusal(connection: Connection, protocol: string, size: number): HoldfastError | undefined {
+    const { concurrentMax = Infinity, bodyBytesMax = Infinity } =
+      this.#requestHandlers.get(protocol)?.limits ?? {}
+    const works = [...this.#handling.values()].filter(work => work.connection === connection)
+    const alike = works.filter(work => work.protocol === protocol)
+    if (size > bodyBytesMax) return tooLarge('request', size)
+    if (works.length >= REQUESTS_PER_PEER_MAX || alike.length >= concurrentMax) return tooBusy()
+    return undefined
   }
 
   #accept(connection: Connection, { id, protocol }: { id: number; protocol: string }): void {
@@ -248,6 +262,8 @@ export class SimNetwork implements Network {
     const stream = new SimStream(connection, direction, {
       post: packet => this.#post(connection, { ...packet, id }),
       closed: () => this.#streams.delete(key),
+      after: (delayMs, callback) =>
+        this.#fabric.world.schedule(delayMs, () => this.deliver(callback)),
     })
     this.#streams.set(key, stream)
     return stream

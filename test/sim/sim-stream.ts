@@ -1,4 +1,9 @@
-import { type ByteStream, STREAM_WINDOW_BYTES } from '../../src/base/environment.ts'
+import {
+  type ByteStream,
+  STREAM_PATIENCE_MS,
+  STREAM_WINDOW_BYTES,
+  type Timer,
+} from '../../src/base/environment.ts'
 import { HoldfastError } from '../../src/base/errors.ts'
 import type { Connection } from './sim-fabric.ts'
 import type { Packet } from './sim-network.ts'
@@ -8,6 +13,7 @@ type Unaddressed<P> = P extends { id: number } ? Omit<P, 'id'> & { id?: number }
 export interface StreamSide {
   readonly post: (packet: Packet & { id: number }) => void
   readonly closed: () => void
+  readonly after: (delayMs: number, callback: () => void) => Timer
 }
 
 interface Writer {
@@ -32,6 +38,8 @@ export class SimStream implements ByteStream {
   #hasEnded = false
   #otherHasEnded = false
   #failure: Error | undefined
+  /** Runs out while a write has no room. */
+  #patience: Timer | undefined
 
   constructor(connection: Connection, direction: 'inbound' | 'outbound', side: StreamSide) {
     this.connection = connection
@@ -84,6 +92,7 @@ export class SimStream implements ByteStream {
         return
       case 'credit':
         this.#credit += packet.bytes
+        this.#stopWaiting()
         this.#pump()
         return
       case 'data':
@@ -115,6 +124,7 @@ export class SimStream implements ByteStream {
     this.#reader?.reject(error)
     for (const writer of this.#writers.splice(0)) writer.reject(error)
     this.#unread.length = 0
+    this.#stopWaiting()
     this.#side.closed()
   }
 
@@ -132,12 +142,15 @@ export class SimStream implements ByteStream {
   #pump(): void {
     for (let [writer] = this.#writers; writer !== undefined; [writer] = this.#writers) {
       if (writer.bytes.length > this.#credit) {
-        if (this.#credit === 0) return
+        if (this.#credit === 0) {
+          this.#waitForCredit()
+          return
+        }
         const part = writer.bytes.slice(0, this.#credit)
         this.#writers[0] = { ...writer, bytes: writer.bytes.slice(this.#credit) }
         this.#credit = 0
         this.#send({ type: 'data', bytes: part })
-        return
+        continue
       }
       this.#writers.shift()
       this.#credit -= writer.bytes.length
@@ -148,6 +161,15 @@ export class SimStream implements ByteStream {
       this.#send({ type: 'end' })
       this.#closeIfDone()
     }
+  }
+
+  #waitForCredit(): void {
+    this.#patience ??= this.#side.after(STREAM_PATIENCE_MS, () => this.abort(noRoom()))
+  }
+
+  #stopWaiting(): void {
+    this.#patience?.cancel()
+    this.#patience = undefined
   }
 
   #closeIfDone(): void {
@@ -163,4 +185,13 @@ export class SimStream implements ByteStream {
 function aborted(reason: string): HoldfastError {
   const details = { code: 'CLOSED', what: 'stream' } as const
   return new HoldfastError(`The other side aborted the stream: ${reason}`, details)
+}
+
+function noRoom(): HoldfastError {
+  const details = {
+    code: 'TIMEOUT',
+    what: 'room in a stream',
+    afterMs: STREAM_PATIENCE_MS,
+  } as const
+  return new HoldfastError('The other side stopped reading', details)
 }

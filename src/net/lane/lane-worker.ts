@@ -55,7 +55,7 @@ function useTicket(socket: TLSSocket, id: string): Uint8Array | null {
 const server = createServer({
   ...laneTls,
   handshakeTimeout: LANE_HANDSHAKE_MS,
-  pskCallback: (socket, id) => useTicket(socket, id) as Buffer | null,
+  pskCallback: useTicket,
 })
 server.maxConnections = LANE_SOCKETS_MAX
 server.on('secureConnection', socket => {
@@ -94,7 +94,7 @@ function call(message: ToLane & { type: 'connect' }): void {
     host: message.host,
     port: message.port,
     checkServerIdentity: () => undefined,
-    pskCallback: () => ({ identity: id, psk: key }) as { identity: string; psk: Buffer },
+    pskCallback: () => ({ identity: id, psk: key }),
   })
   const failed = (error: Error | undefined): void => {
     clearTimeout(deadline)

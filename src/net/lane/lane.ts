@@ -143,11 +143,6 @@ export class Lane {
     for (const socket of this.#sockets.values()) if (socket.peer === peer) this.#lost(socket)
   }
 
-  /** The peer may be reachable in another way now. */
-  forgive(peer: PeerId): void {
-    this.#penalties.delete(peer)
-  }
-
   async stop(): Promise<void> {
     this.#die(undefined)
     await this.#worker?.terminate()

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 
 import { fromUtf8, toUtf8 } from '../../../src/base/bytes.ts'
 import { codeOf } from '../../../src/base/errors.ts'
+import { PROVISIONAL_MAX } from '../../../src/net/limits.ts'
 import type { NetEvent } from '../../../src/net/net-events.ts'
 import type { PeerPolicy, Verdict } from '../../../src/net/peer-policy.ts'
 import { rejectsWith } from '../../support/expect.ts'
@@ -80,6 +81,24 @@ test('a stranger who does not join is shown out', () =>
     await eventually('connected', () => member.status().connections.length === 1)
     await eventually('gone', () => member.status().connections.length === 0)
     assert.ok(refusalsOf(events).includes('join-timeout'))
+  }))
+
+test('a few strangers at a time are let in, and members always', () =>
+  withHosts(async open => {
+    const policy = new Table('provisional')
+    const { host: member, events } = await open({ policy })
+    member.onRequest('echo', async (_from, body) => body)
+    const [address = ''] = member.addresses()
+    const strangers = await Promise.all(Array.from({ length: PROVISIONAL_MAX + 6 }, () => open()))
+    await Promise.allSettled(strangers.map(({ host }) => host.dial(address)))
+    await eventually('refusals', () => refusalsOf(events).includes('not-admitted'))
+    const inside = member.status().connections.length
+    assert.ok(inside <= PROVISIONAL_MAX, `${inside} strangers are in`)
+    const { host: friend } = await open()
+    policy.members.add(friend.self)
+    introduce(friend, member)
+    const request = { body: empty, deadlineMs: 5_000 }
+    assert.deepEqual(await friend.request(member.self, 'echo', request), empty)
   }))
 
 test('who is denied is let in by nobody, and a ban ends what is under way', () =>
