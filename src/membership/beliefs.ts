@@ -1,9 +1,15 @@
 import type { PeerId } from '../base/environment.ts'
-import { type Accusation, isGenuineAccusation, signAccusation } from './accusation.ts'
+import { type Accusation, asHearsay, isGenuineAccusation, signAccusation } from './accusation.ts'
 import type { Context } from './context.ts'
 import { MEMBERS_MAX } from './member-table.ts'
 import { isLive, type Member } from './member.ts'
-import { isAccusation, type Rumor, type SyncEntry } from './message.ts'
+import {
+  isAccusation,
+  type Rumor,
+  SWIM_BYTES_MAX,
+  SWIM_HEADER_BYTES,
+  type SyncEntry,
+} from './message.ts'
 import { isRestart, type OwnRecord } from './own-record.ts'
 import { isGenuineRecord, type PeerRecord } from './record.ts'
 import { Suspicion } from './suspicion.ts'
@@ -30,7 +36,7 @@ export interface BeliefsHooks {
  * - Accusations count only against an incarnation whose signed record is held, and only from
  *   accusers that are known. Else one liar could invent both.
  * - Another's verdict "dead" is a mere suspicion unless the subject is a suspect here already, and
- *   has had time to refute.
+ *   has had time to refute; and it is passed on as what it was taken for.
  */
 export class Beliefs {
   readonly #context: Context
@@ -50,13 +56,35 @@ export class Beliefs {
       if (isAccusation(rumor)) this.#hearAccusation(rumor, from, true)
       else this.hearRecord(rumor, from)
     }
+    this.#correct(from, rumors)
   }
 
-  /** Records first, for an accusation needs the records of both. */
+  /** Who accuses an incarnation that has refuted long ago is told of the refutation. */
+  #correct(from: PeerId, rumors: readonly Rumor[]): void {
+    const refutations: PeerRecord[] = []
+    let room = SWIM_BYTES_MAX - SWIM_HEADER_BYTES
+    for (const rumor of rumors) {
+      const record = isAccusation(rumor)
+        ? this.#context.table.get(rumor.subject)?.record
+        : undefined
+      if (record === undefined || !isAccusation(rumor)) continue
+      if (rumor.incarnation >= record.incarnation || record.sizeBytes + 1 > room) continue
+      room -= record.sizeBytes + 1
+      refutations.push(record)
+    }
+    if (refutations.length > 0) this.#context.send(from, { type: 'gossip', rumors: refutations })
+  }
+
+  /**
+   * Records first, for an accusation needs the records of both. A newcomer knows nobody who does
+   * not know them already, so it does not pass them on.
+   */
   hearEntries(entries: readonly SyncEntry[], from: PeerId): void {
+    const isNewcomer = this.#context.table.liveCount <= 1
     for (const entry of entries) {
       if (this.#isDistrusted(from)) return
       if (!this.#adoptGone(entry, from)) this.hearRecord(entry.record, from)
+      if (isNewcomer) this.#context.rumors.drop(entry.record.peer)
     }
     for (const { accusation } of entries) {
       if (this.#isDistrusted(from)) return
@@ -126,7 +154,7 @@ export class Beliefs {
     const wasRestarted = isRestart(member.record.incarnation, record.incarnation)
     this.#endSuspicion(member)
     member.accusation = undefined
-    member.record = record
+    this.#context.table.update(member, { record })
     if (record.isLeft) {
       this.#turn(member, 'left', 'said farewell')
       if (before !== 'left') this.#context.change('LEFT', member)
@@ -191,7 +219,8 @@ export class Beliefs {
       this.#hooks.isBehind(from)
       return
     }
-    this.#weigh(member, accusation, { from, isVerdict: isGossip && accusation.kind === 'dead' })
+    const isVerdict = isGossip && accusation.kind === 'dead' && !accusation.isHearsay
+    this.#weigh(member, accusation, { from, isVerdict })
   }
 
   #weigh(
@@ -222,12 +251,12 @@ export class Beliefs {
   #beginSuspicion(member: Member, accusation: Accusation, why: string): void {
     const { options, n, nowMs, table } = this.#context
     member.suspicion = new Suspicion(options.profile, { n, accuser: accusation.accuser, nowMs })
-    table.setState(member, 'suspect')
+    table.update(member, { state: 'suspect' })
     member.sinceMs = nowMs
     member.why = why
     member.accusation = accusation
     this.#rearm(member, member.suspicion.deadlineMs)
-    this.#context.rumors.put(accusation)
+    this.#context.rumors.put(asHearsay(accusation))
     this.#context.change('SUSPECT', member)
   }
 
@@ -235,7 +264,7 @@ export class Beliefs {
     const suspicion = member.suspicion as Suspicion
     suspicion.confirm(accusation.accuser)
     this.#rearm(member, suspicion.deadlineMs)
-    this.#context.rumors.put(accusation)
+    this.#context.rumors.put(asHearsay(accusation))
   }
 
   #rearm(member: Member, atMs: number): void {
@@ -260,7 +289,7 @@ export class Beliefs {
   }
 
   #turn(member: Member, state: Member['state'], why: string): void {
-    this.#context.table.setState(member, state)
+    this.#context.table.update(member, { state })
     member.sinceMs = this.#context.nowMs
     member.why = why
   }

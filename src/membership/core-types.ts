@@ -43,8 +43,8 @@ export type MembershipEvent =
   | { readonly type: 'vitals'; readonly vitals: Vitals }
   /** The event loop stood still for so long. */
   | { readonly type: 'lag'; readonly ms: number }
-  /** The network has a connection to this peer again. */
-  | { readonly type: 'connected'; readonly peer: PeerId }
+  /** The network has a connection to this peer again, or has lost its last one. */
+  | { readonly type: 'connected' | 'disconnected'; readonly peer: PeerId }
   /** Strike a peer from the roster and do not believe in it again until it is admitted anew. */
   | { readonly type: 'expel'; readonly peer: PeerId }
 

@@ -5,42 +5,61 @@ import type { Member } from './member.ts'
 import { BUCKETS_MAX, SYNC_BYTES_MAX, type SyncEntry } from './message.ts'
 import type { PeerRecord } from './record.ts'
 
-/**
- * A peer's knowledge as hashes, so that two peers find out what differs between them without telling
- * each other all of it. Peers fall into buckets by their id; a bucket's hash covers id, incarnation
- * and state of each peer in it, in any order.
- */
-export interface Known {
-  readonly peer: PeerId
-  readonly record: PeerRecord
-  readonly state: PeerState
-}
-
-const PEERS_PER_BUCKET = 4
+const PEERS_PER_BUCKET = 8
 /** A hash is two words. */
 const WORDS = 2
 const ranks: Readonly<Record<PeerState, number>> = { alive: 0, suspect: 1, dead: 2, left: 3 }
+
+/**
+ * A peer's knowledge as hashes, so that two peers find out what differs between them without telling
+ * each other all of it. Peers fall into buckets by a hash of their id; the hash of a bucket covers
+ * id, incarnation and state of each peer in it. It is a sum, so a change costs one subtraction and
+ * one addition, and buckets can be merged: kept are the most there are, told are as many as fit.
+ */
+export class KnowledgeHash {
+  readonly #words = new Uint32Array(BUCKETS_MAX * WORDS)
+
+  add(idHash: number, { incarnation }: PeerRecord, state: PeerState): void {
+    this.#sum(idHash, incarnation, { state, sign: 1 })
+  }
+
+  remove(idHash: number, { incarnation }: PeerRecord, state: PeerState): void {
+    this.#sum(idHash, incarnation, { state, sign: -1 })
+  }
+
+  /** Two words for each of so many buckets, a power of two. */
+  fold(buckets: number): Uint32Array {
+    const folded = new Uint32Array(buckets * WORDS)
+    for (const [at, word] of this.#words.entries()) {
+      const to = at % folded.length
+      folded[to] = (folded[to] as number) + word
+    }
+    return folded
+  }
+
+  #sum(
+    idHash: number,
+    incarnation: number,
+    { state, sign }: { state: PeerState; sign: 1 | -1 },
+  ): void {
+    const at = bucketOf(idHash, BUCKETS_MAX) * WORDS
+    const low = incarnation >>> 0
+    const high = Math.floor(incarnation / 2 ** 32) * 8 + ranks[state]
+    const words = this.#words
+    words[at] = (words[at] as number) + sign * mix(mix(idHash ^ low) ^ high)
+    words[at + 1] = (words[at + 1] as number) + sign * mix(mix(~idHash ^ high) ^ low)
+  }
+}
 
 /** How many buckets for so many peers: few peers each, so that little is told in vain. */
 export function bucketsFor(peers: number): number {
   return Math.min(BUCKETS_MAX, 2 ** Math.max(0, Math.ceil(Math.log2(peers / PEERS_PER_BUCKET))))
 }
 
-export const bucketOf = (peer: PeerId, buckets: number): number => hashOf(peer, 0) % buckets
+export const isBucketCount = (count: number): boolean =>
+  count >= 1 && count <= BUCKETS_MAX && (count & (count - 1)) === 0
 
-/** Two words for each bucket. */
-export function hashKnowledge(known: Iterable<Known>, buckets: number): Uint32Array {
-  const hashes = new Uint32Array(buckets * WORDS)
-  for (const { peer, record, state } of known) {
-    const at = bucketOf(peer, buckets) * WORDS
-    const low = record.incarnation >>> 0
-    const high = Math.floor(record.incarnation / 2 ** 32) * 8 + ranks[state]
-    // Addition, so that equal summands do not cancel each other out.
-    hashes[at] = (hashes[at] as number) + mix(mix(hashOf(peer, 1) ^ low) ^ high)
-    hashes[at + 1] = (hashes[at + 1] as number) + mix(mix(hashOf(peer, 2) ^ high) ^ low)
-  }
-  return hashes
-}
+export const bucketOf = (idHash: number, buckets: number): number => idHash % buckets
 
 /** The buckets in which two hashes of equal length differ. */
 export function differingBuckets(a: Uint32Array, b: Uint32Array): number[] {
@@ -83,10 +102,11 @@ function rankOf({ record, accusation }: SyncEntry): number {
   return accusation === undefined ? ranks.alive : ranks[accusation.kind]
 }
 
-function hashOf(text: string, salt: number): number {
-  let hash = 0x811c9dc5 ^ salt
-  for (let index = 0; index < text.length; index++) {
-    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
+/** A word that stands for a peer in buckets and hashes. */
+export function hashOf(peer: PeerId): number {
+  let hash = 0x811c9dc5
+  for (let index = 0; index < peer.length; index++) {
+    hash = Math.imul(hash ^ peer.charCodeAt(index), 0x01000193)
   }
   return mix(hash)
 }

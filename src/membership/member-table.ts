@@ -1,22 +1,30 @@
 import type { PeerId, Random } from '../base/environment.ts'
 import type { PeerState } from './core-types.ts'
+import { hashOf, KnowledgeHash } from './knowledge.ts'
 import { isLive, type Member } from './member.ts'
 import type { PeerRecord } from './record.ts'
 
 /** Peers remembered at most, the dead included; more are not believed in. */
 export const MEMBERS_MAX = 4_096
+interface Update {
+  readonly record?: PeerRecord
+  readonly state?: PeerState
+}
+
 /** Draws per wanted member before giving up: with few fitting ones the draw is not exhaustive. */
 const DRAWS_PER_PICK = 6
 
 /**
  * All other peers this one knows. Found by id, and drawn by chance from a dense list.
  *
- * Invariant: `list[m.index] === m` for every member; `liveCount` counts the live ones.
+ * Invariant: `list[m.index] === m` for every member; `liveCount` counts the live ones; `hash` covers
+ * the record and state of each.
  */
 export class MemberTable {
   readonly #byPeer = new Map<PeerId, Member>()
   readonly #list: Member[] = []
   readonly #random: Random
+  readonly hash: KnowledgeHash = new KnowledgeHash()
   #liveCount = 0
 
   constructor(random: Random) {
@@ -47,6 +55,7 @@ export class MemberTable {
   ): Member {
     const member: Member = {
       peer: record.peer,
+      idHash: hashOf(record.peer),
       record,
       state,
       sinceMs,
@@ -65,17 +74,23 @@ export class MemberTable {
     }
     this.#byPeer.set(record.peer, member)
     this.#list.push(member)
+    this.hash.add(member.idHash, record, state)
     if (isLive(member)) this.#liveCount++
     return member
   }
 
-  setState(member: Member, state: PeerState): void {
+  /** A later record, or another state. */
+  update(member: Member, { record = member.record, state = member.state }: Update): void {
     if (isLive(member)) this.#liveCount--
+    this.hash.remove(member.idHash, member.record, member.state)
+    member.record = record
     member.state = state
+    this.hash.add(member.idHash, record, state)
     if (isLive(member)) this.#liveCount++
   }
 
   remove(member: Member): void {
+    this.hash.remove(member.idHash, member.record, member.state)
     if (isLive(member)) this.#liveCount--
     this.#byPeer.delete(member.peer)
     const last = this.#list.pop() as Member

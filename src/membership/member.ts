@@ -17,6 +17,7 @@ import type { Vitals } from './vitals.ts'
  */
 export interface Member {
   readonly peer: PeerId
+  readonly idHash: number
   record: PeerRecord
   state: PeerState
   sinceMs: number

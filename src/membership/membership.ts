@@ -133,6 +133,9 @@ export class Membership {
       case 'connected':
         this.#syncer.connected(event.peer)
         return
+      case 'disconnected':
+        this.#prober.hint(event.peer)
+        return
       case 'expel':
         this.#expel(event.peer)
     }
@@ -170,11 +173,17 @@ export class Membership {
   }
 
   #hear(message: SwimMessage, from: PeerId): void {
+    if (this.#context.table.get(from) === undefined) this.#meet(from)
     if ('vitals' in message) this.#noteVitals(from, message.vitals)
     if ('rumors' in message) this.#beliefs.hearRumors(message.rumors, from)
     this.#prober.hear(message, from)
     // The answer to a ping says it already.
     if (message.type === 'gossip' || message.type === 'ping-req') this.#context.tellDead(from)
+  }
+
+  /** A stranger speaks: the rumour of it was missed. */
+  #meet(stranger: PeerId): void {
+    if (this.#context.options.admits?.(stranger) !== false) this.#syncer.catchUp(stranger)
   }
 
   #noteVitals(from: PeerId, vitals: Vitals): void {
@@ -201,7 +210,9 @@ export class Membership {
       state === 'alive' ||
       state === 'suspect' ||
       (state === 'dead' && nowMs - sinceMs < gossipToDeadMs)
-    for (const { peer } of table.pick(gossipFanout, mayHear)) {
+    const listeners = table.pick(gossipFanout, mayHear)
+    if (listeners.length === 0 && table.liveCount === 0) this.#context.rumors.clear()
+    for (const { peer } of listeners) {
       const rumors = this.#context.gossip()
       if (rumors.length > 0) this.#context.send(peer, { type: 'gossip', rumors })
     }

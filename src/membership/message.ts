@@ -79,4 +79,4 @@ export const SWIM_HEADER_BYTES = 8
 export const RUMORS_PER_MESSAGE_MAX = 32
 /** So that a whole table fits into one request of the network. */
 export const SYNC_BYTES_MAX = 900_000
-export const BUCKETS_MAX = 512
+export const BUCKETS_MAX = 256

@@ -8,6 +8,8 @@ import { RoundTrip } from './round-trip.ts'
 
 /** Probes made for others at once; more are not made, and the asker is not told. */
 const RELAYS_MAX = 256
+/** Peers that are remembered to be asked out of turn. */
+const HINTS_MAX = 16
 /** When a helper says that it got no answer, as a share of the timeout. */
 const NACK_SHARE = 0.8
 /** No timeout is shorter than this, however near the peer. */
@@ -50,6 +52,8 @@ export class Prober {
   #probe: Probe | undefined
   #tick: Due<() => void> | undefined
   #seq: number
+  /** Peers to be asked before it is their turn. */
+  readonly #hints = new Set<PeerId>()
   readonly #relays = new Map<number, Relay>()
 
   constructor(context: Context, beliefs: Beliefs) {
@@ -74,6 +78,14 @@ export class Prober {
     const place =
       this.#next + this.#context.options.random.below(this.#pass.length - this.#next + 1)
     this.#pass.splice(place, 0, member)
+  }
+
+  /**
+   * Something speaks for asking this peer next: it costs no more probes, for it takes the turn of
+   * another, and finds a killed process a period after its kernel said so.
+   */
+  hint(peer: PeerId): void {
+    if (this.#hints.size < HINTS_MAX) this.#hints.add(peer)
   }
 
   /** The running probe proves nothing: this peer was not there to hear the answer. */
@@ -186,6 +198,11 @@ export class Prober {
   }
 
   #nextMember(): Member | undefined {
+    for (const peer of this.#hints) {
+      this.#hints.delete(peer)
+      const member = this.#context.table.get(peer)
+      if (member?.state === 'alive') return member
+    }
     for (let passes = 0; passes < 2; passes++) {
       while (this.#next < this.#pass.length) {
         const member = this.#pass[this.#next++] as Member

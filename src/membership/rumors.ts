@@ -40,6 +40,12 @@ export class RumorQueue {
     this.#queueOf(entry).delete(entry)
   }
 
+  /** There is nobody to tell. */
+  clear(): void {
+    this.#bySubject.clear()
+    this.#queues.length = 0
+  }
+
   /** Rumours for one message: at most `countMax` of together `bytesMax`, each told once more. */
   take({
     limit,

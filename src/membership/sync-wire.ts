@@ -3,6 +3,7 @@ import { BinaryWriter } from '../base/binary-writer.ts'
 import { REQUEST_BYTES_MAX } from '../base/environment.ts'
 import { HoldfastError } from '../base/errors.ts'
 import { readAccusation, writeAccusation } from './accusation.ts'
+import { isBucketCount } from './knowledge.ts'
 import { MEMBERS_MAX } from './member-table.ts'
 import { BUCKETS_MAX, type SyncEntry, type SyncMessage } from './message.ts'
 import { readRecord, writeRecord } from './record.ts'
@@ -57,7 +58,7 @@ function readSync(reader: BinaryReader): SyncMessage {
     case tags.same:
       return { type: 'same', own }
     case tags.differ: {
-      const bucketCount = countUpTo(BUCKETS_MAX, reader)
+      const bucketCount = readBucketCount(reader)
       const buckets = readBuckets(reader, bucketCount)
       return { type: 'differ', own, bucketCount, buckets, entries: readEntries(reader) }
     }
@@ -69,11 +70,18 @@ function readSync(reader: BinaryReader): SyncMessage {
 }
 
 function readHashes(reader: BinaryReader): Uint32Array {
-  const words = countUpTo(BUCKETS_MAX, reader) * 2
-  if (words === 0 || words * 4 > reader.remaining) throw malformed('hashes', reader.offset)
+  const buckets = readBucketCount(reader)
+  const words = buckets * 2
+  if (words * 4 > reader.remaining) throw malformed('hashes', reader.offset)
   const hashes = new Uint32Array(words)
   for (let index = 0; index < words; index++) hashes[index] = reader.u32()
   return hashes
+}
+
+function readBucketCount(reader: BinaryReader): number {
+  const count = countUpTo(BUCKETS_MAX, reader)
+  if (!isBucketCount(count)) throw malformed(`${count} buckets`, reader.offset)
+  return count
 }
 
 function readBuckets(reader: BinaryReader, bucketCount: number): number[] {

@@ -7,9 +7,8 @@ import {
   differingBuckets,
   entryOf,
   fitting,
-  hashKnowledge,
+  hashOf,
   isNewer,
-  type Known,
 } from './knowledge.ts'
 import { isLive, type Member } from './member.ts'
 import type { SyncEntry, SyncMessage } from './message.ts'
@@ -18,6 +17,8 @@ import { RECONNECT_OFTEN_MS, syncIntervalMs } from './profile.ts'
 
 /** Questions asked and not yet answered. */
 const ASKED_MAX = 4
+/** A newcomer compares again soon, for others may be coming at the same time. */
+const FIRST_SYNC_PERIODS = 5
 /** How many of the peers to join through are remembered. */
 const SEEDS_MAX = 64
 
@@ -42,7 +43,8 @@ export class Syncer {
 
   start(): void {
     const { profile, random } = this.#context.options
-    this.#context.after(random.float() * profile.syncMs, () => this.#syncNow())
+    const firstMs = random.float() * FIRST_SYNC_PERIODS * profile.periodMs
+    this.#context.after(firstMs, () => this.#syncNow())
     this.#context.after(random.float() * profile.reconnectMs, () => this.#reconnect())
   }
 
@@ -128,7 +130,7 @@ export class Syncer {
     const differing = differingBuckets(this.#hashes(buckets), theirs)
     if (differing.length === 0) return { type: 'same', own }
     const wanted = new Set(differing)
-    const isWanted = ({ peer }: Member): boolean => wanted.has(bucketOf(peer, buckets))
+    const isWanted = ({ idHash }: Member): boolean => wanted.has(bucketOf(idHash, buckets))
     const entries = fitting(this.#context.options.random.shuffle(this.#entries(isWanted)))
     return { type: 'differ', own, buckets: differing, bucketCount: buckets, entries }
   }
@@ -136,7 +138,7 @@ export class Syncer {
   #whatTheyLack(answer: Extract<SyncMessage, { type: 'differ' }>): SyncEntry[] {
     const theirs = new Map(answer.entries.map(entry => [entry.record.peer, entry]))
     const wanted = new Set(answer.buckets)
-    const mine = this.#entries(({ peer }) => wanted.has(bucketOf(peer, answer.bucketCount)))
+    const mine = this.#entries(({ idHash }) => wanted.has(bucketOf(idHash, answer.bucketCount)))
     return fitting(
       mine.filter(entry => {
         const their = theirs.get(entry.record.peer) ?? ownEntryOf(answer, entry.record.peer)
@@ -157,14 +159,15 @@ export class Syncer {
       })
   }
 
+  /** This peer's own record is part of what it knows. */
   #hashes(buckets: number): Uint32Array {
-    return hashKnowledge(this.#known(), buckets)
-  }
-
-  *#known(): Iterable<Known> {
+    const { hash } = this.#context.table
     const { record } = this.#own
-    yield { peer: record.peer, record, state: record.isLeft ? 'left' : 'alive' }
-    yield* this.#context.table.members
+    const own = [hashOf(record.peer), record, record.isLeft ? 'left' : 'alive'] as const
+    hash.add(...own)
+    const hashes = hash.fold(buckets)
+    hash.remove(...own)
+    return hashes
   }
 }
 

@@ -155,7 +155,7 @@ class MembershipDriver implements MembershipService {
     }
     network.onRequest(SYNC_PROTOCOL, (from, body) => this.#answer(from, body))
     network.onPeer(({ peer, state }) => {
-      if (state === 'up') this.#post({ type: 'connected', peer })
+      this.#post({ type: state === 'up' ? 'connected' : 'disconnected', peer })
     })
   }
 

@@ -3,6 +3,7 @@
  * simulator must find every one of them.
  */
 import { fragmentMutants } from './fragment-mutants.ts'
+import { membershipMutants } from './membership-mutants.ts'
 import type { Mutant } from './mutant.ts'
 import { walMutants } from './wal-mutants.ts'
 
@@ -11,4 +12,9 @@ const networkMutants: readonly Mutant[] = walMutants
   .filter(({ name }) => name === 'acknowledge before the sync')
   .map(mutant => ({ ...mutant, name: `${mutant.name}, between peers`, scenario: 'network' }))
 
-export const mutants: readonly Mutant[] = [...walMutants, ...networkMutants, ...fragmentMutants]
+export const mutants: readonly Mutant[] = [
+  ...walMutants,
+  ...networkMutants,
+  ...fragmentMutants,
+  ...membershipMutants,
+]
