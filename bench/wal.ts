@@ -4,10 +4,10 @@
  *
  * Reference: a loop that blocks its thread, on a preallocated file: the records of all writers are
  * laid side by side, written by one call and synced by one `fdatasync`; nobody waits for an answer.
- * Beside it, with writers that each wait for their record as the log's do, through Node's own
- * non-blocking calls:
- * - bare group commit: those who wait share one write and one sync, and that is all;
- * - alone: every record has a write and a sync of its own.
+ * Beside it, with writers that each wait for their record as the log's do:
+ * - blocking group commit: those who wait share one write and one sync, which stop the event loop;
+ * - bare group commit: the same through Node's non-blocking calls, and nothing else;
+ * - alone: every record has a non-blocking write and a sync of its own.
  */
 import fs from 'node:fs'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -77,7 +77,40 @@ class LoneAppender implements Appender {
   }
 }
 
-/** Group commit and nothing else. */
+/** Group commit and nothing else, with calls that stop the event loop. */
+class BlockingGroupAppender implements Appender {
+  readonly #file: RawFile
+  readonly #buffer = new Uint8Array(RAW_BATCH_BYTES)
+  #size = 0
+  #waiting = Promise.withResolvers<void>()
+
+  constructor(file: RawFile) {
+    this.#file = file
+  }
+
+  append(payload: Uint8Array): Promise<void> {
+    if (this.#size === 0) setImmediate(() => this.#flush())
+    this.#buffer.set(payload, this.#size)
+    this.#size += payload.length
+    return this.#waiting.promise
+  }
+
+  #flush(): void {
+    const { handle } = this.#file
+    const size = this.#size
+    const position = this.#file.claim(size)
+    for (let done = 0; done < size;) {
+      done += fs.writeSync(handle, this.#buffer, done, size - done, position + done)
+    }
+    fs.fdatasyncSync(handle)
+    const waiting = this.#waiting
+    this.#size = 0
+    this.#waiting = Promise.withResolvers()
+    waiting.resolve()
+  }
+}
+
+/** Group commit and nothing else, without stopping the event loop. */
 class GroupAppender implements Appender {
   readonly #file: RawFile
   #buffer = new Uint8Array(RAW_BATCH_BYTES)
@@ -190,6 +223,7 @@ try {
   const file = new RawFile(join(root, 'raw'))
   const lone = new LoneAppender(file)
   const group = new GroupAppender(file)
+  const blocking = new BlockingGroupAppender(file)
   const answers = []
   for (const sizeBytes of [200, 4096]) {
     const payload = new Uint8Array(sizeBytes).fill(7)
@@ -201,6 +235,7 @@ try {
         variants: [
           { name: 'write + fdatasync', run: ms => blockingLoop(file, ms, payload, writers) },
           { name: 'log', run: ms => appendAll(log, ms, payload, writers) },
+          { name: 'blocking group commit', run: ms => appendAll(blocking, ms, payload, writers) },
           { name: 'bare group commit', run: ms => appendAll(group, ms, payload, writers) },
           { name: 'alone', run: ms => appendAll(lone, ms, payload, writers) },
         ],

@@ -86,13 +86,15 @@ export interface DiskFile {
   readonly path: string
   /** A new array of up to `length` bytes; shorter only where the file ends. */
   read(position: number, length: number): Promise<Uint8Array<ArrayBuffer>>
-  /**
-   * Writes all bytes or fails. Takes the array over: the caller must not touch it again, or, if its
-   * memory is shared, not until the promise settles.
-   */
+  /** Writes all bytes or fails. Takes the array over: the caller must not touch it again. */
   write(position: number, bytes: Uint8Array): Promise<void>
   /** `write` and `datasync` in one go. */
   writeDurable(position: number, bytes: Uint8Array): Promise<void>
+  /**
+   * `writeDurable` of the first `sizeBytes` of `memory`, which changes hands until then and is given
+   * back: what is written again and again needs neither copies nor new memory. Lost if it fails.
+   */
+  writeLent(position: number, sizeBytes: number, memory: ArrayBuffer): Promise<ArrayBuffer>
   datasync(): Promise<void>
   /** Extends the file with durable zeros to `sizeBytes`; `DISK_FULL` leaves the size as it was. */
   preallocate(sizeBytes: number): Promise<void>

@@ -9,7 +9,12 @@ import type { DiskFile } from '../base/environment.ts'
 import { HoldfastError } from '../base/errors.ts'
 import { CheckedDisk } from './disk.ts'
 import { blockingCalls } from './system-calls.ts'
-import type { DiskAnswer, DiskRequest, DiskThreadData } from './threaded-disk.ts'
+import {
+  type DiskAnswer,
+  type DiskRequest,
+  type DiskThreadData,
+  memoryOf,
+} from './threaded-disk.ts'
 
 const { root, port, bell } = workerData as DiskThreadData & { port: MessagePort }
 const disk = new CheckedDisk(blockingCalls(root))
@@ -46,9 +51,6 @@ for (let rung = 0; ;) {
   rung = Atomics.load(bell, 0)
   for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) {
     const reply = await answer(next.message as DiskRequest)
-    port.postMessage(
-      reply,
-      reply.value instanceof Uint8Array ? [reply.value.buffer as ArrayBuffer] : [],
-    )
+    port.postMessage(reply, memoryOf(reply.value))
   }
 }

@@ -168,6 +168,12 @@ class CheckedFile implements DiskFile {
     await this.datasync()
   }
 
+  async writeLent(position: number, sizeBytes: number, memory: ArrayBuffer): Promise<ArrayBuffer> {
+    const lent = memory.transfer()
+    await this.writeDurable(position, new Uint8Array(lent, 0, sizeBytes))
+    return lent
+  }
+
   async datasync(): Promise<void> {
     this.#checkOpen()
     await this.#disk.runFinal('datasync', this.path, () => this.#calls.datasync(this.#handle))

@@ -34,7 +34,8 @@ interface Call {
 /**
  * A disk whose calls run one after another in a thread of their own: the write-ahead log's syncs
  * neither block the event loop nor wait behind bulk writes in Node's thread pool. The rules are
- * those of `CheckedDisk`, which runs over there. Bytes to write are moved, not copied.
+ * those of `CheckedDisk`, which runs over there. Bytes to write are moved, not copied; memory that is
+ * lent for a write is moved there and back.
  */
 export class ThreadedDisk implements Disk {
   readonly #worker: Worker
@@ -99,17 +100,15 @@ export class ThreadedDisk implements Disk {
     await this.#worker.terminate()
   }
 
-  /** Has the thread carry out a method; the last argument's buffer changes hands. */
+  /** Has the thread carry out a method; the last argument's memory changes hands. */
   call(call: string, file: number | undefined, args: readonly unknown[]): Promise<unknown> {
     if (this.#death !== undefined) return Promise.reject(this.#death)
     if (this.#calls.size >= CALLS_MAX) return Promise.reject(tooMany())
     return new Promise((resolve, reject) => {
       const id = ++this.#lastId
-      const last = args.at(-1)
-      const isMoved = last instanceof Uint8Array && last.buffer instanceof ArrayBuffer
       const request: DiskRequest = { id, call, file, args }
       // If this throws nothing was sent, and nobody waits.
-      this.#port.postMessage(request, isMoved ? [last.buffer] : [])
+      this.#port.postMessage(request, memoryOf(args.at(-1)))
       if (this.#calls.size === 0) this.#port.ref()
       this.#calls.set(id, { resolve, reject })
       Atomics.add(this.#bell, 0, 1)
@@ -159,6 +158,10 @@ class ThreadedFile implements DiskFile {
     await this.#call('writeDurable', [position, portable(bytes)])
   }
 
+  async writeLent(position: number, sizeBytes: number, memory: ArrayBuffer): Promise<ArrayBuffer> {
+    return (await this.#call('writeLent', [position, sizeBytes, memory])) as ArrayBuffer
+  }
+
   async datasync(): Promise<void> {
     await this.#call('datasync', [])
   }
@@ -184,10 +187,14 @@ class ThreadedFile implements DiskFile {
   }
 }
 
-/** Bytes as they can be sent: shared memory and whole buffers as they are, parts as copies. */
-function portable(bytes: Uint8Array): Uint8Array {
-  const isPart = bytes.length !== bytes.buffer.byteLength
-  return bytes.buffer instanceof ArrayBuffer && isPart ? new Uint8Array(bytes) : bytes
+/** Bytes as they can be sent: whole buffers as they are, parts as copies. */
+const portable = (bytes: Uint8Array): Uint8Array =>
+  bytes.length === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes)
+
+/** What goes over with an argument or an answer rather than being copied. */
+export function memoryOf(value: unknown): ArrayBuffer[] {
+  if (value instanceof ArrayBuffer) return [value]
+  return value instanceof Uint8Array && value.buffer instanceof ArrayBuffer ? [value.buffer] : []
 }
 
 function tooMany(): HoldfastError {

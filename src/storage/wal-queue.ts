@@ -1,6 +1,5 @@
 import { HoldfastError } from '../base/errors.ts'
 import { Batch } from './wal-batch.ts'
-import { frameBytes } from './wal-frame.ts'
 import { encodedBytesMax, PAYLOAD_BYTES_MAX, type WalRecord } from './wal-record.ts'
 
 export interface WalQueueOptions {
@@ -8,16 +7,19 @@ export interface WalQueueOptions {
   readonly frameBytesMax: number
   /** What may wait to be written. */
   readonly queueBytesMax: number
-  /** Makes a batch durable; called for one batch at a time. */
-  readonly write: (batch: Batch) => Promise<void>
+  /** Makes a batch durable, one at a time, and gives its memory back. */
+  readonly write: (batch: Batch) => Promise<ArrayBuffer>
   /** A batch could not be written, and all that waited behind it were refused with it. */
   readonly refused: (error: unknown) => void
   /** Nothing waits any more. */
   readonly idle: () => void
 }
 
-/** Frame buffers kept for use again. */
-const BUFFERS_MAX = 3
+/** Memory of frames kept for use again. */
+const MEMORIES_MAX = 3
+/** What a frame has to begin with: it goes to another thread and back, which costs by the page. */
+const MEMORY_BYTES = 262_144
+const MEMORY_KEPT_BYTES_MAX = 2_097_152
 
 /**
  * Gathers records into batches and has them written, one after another: what arrives while a batch
@@ -31,7 +33,7 @@ export class WalQueue {
   #waitingBytes = 0
   #writing: Batch | undefined
   #flushing: Promise<void> | undefined
-  readonly #buffers: Uint8Array[] = []
+  readonly #memories: ArrayBuffer[] = []
 
   constructor(options: WalQueueOptions) {
     this.#options = options
@@ -61,6 +63,7 @@ export class WalQueue {
   /** Queues records that were measured; none at all make an empty frame. */
   add(records: readonly WalRecord[], sizeBytes: number): Promise<void> {
     const batch = this.#batchFor(sizeBytes)
+    batch.reserve(sizeBytes)
     for (const record of records) batch.add(record)
     batch.waitingBytes += sizeBytes
     this.#waitingBytes += sizeBytes
@@ -84,7 +87,7 @@ export class WalQueue {
     const { frameBytesMax } = this.#options
     const last = this.#batches.at(-1)
     if (last !== undefined && last.bodyBytes + sizeBytes <= frameBytesMax) return last
-    const batch = new Batch(this.#buffers.pop() ?? newBuffer(frameBytesMax))
+    const batch = new Batch(this.#memories.pop() ?? new ArrayBuffer(MEMORY_BYTES))
     this.#batches.push(batch)
     return batch
   }
@@ -115,10 +118,18 @@ export class WalQueue {
     return this.#write(batch)
   }
 
+  /** Keeps memory for another frame, unless a rare large frame made it grow. */
+  #keep(memory: ArrayBuffer): void {
+    const isOrdinary = memory.byteLength <= MEMORY_KEPT_BYTES_MAX
+    if (isOrdinary && this.#memories.length < MEMORIES_MAX) this.#memories.push(memory)
+  }
+
   async #write(batch: Batch): Promise<{ batch: Batch; failure: { error: unknown } | undefined }> {
     const { write, refused } = this.#options
     try {
-      await write(batch)
+      const memory = await write(batch)
+      this.#keep(memory)
+      return { batch, failure: undefined }
     } catch (error) {
       const behind = this.#batches.splice(0)
       this.#waitingBytes = 0
@@ -126,14 +137,8 @@ export class WalQueue {
       for (const { reject } of behind) reject(error)
       return { batch, failure: { error } }
     }
-    if (this.#buffers.length < BUFFERS_MAX) this.#buffers.push(batch.buffer)
-    return { batch, failure: undefined }
   }
 }
-
-/** Shared, so that the disk's thread reads it where it is; untouched pages cost nothing. */
-const newBuffer = (bodyBytesMax: number): Uint8Array =>
-  new Uint8Array(new SharedArrayBuffer(frameBytes(bodyBytesMax)))
 
 function tooLarge(what: string, size: number, limit: number): HoldfastError {
   const details = { code: 'TOO_LARGE', what, size, limit } as const

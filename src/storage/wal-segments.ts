@@ -112,28 +112,31 @@ export class WalSegments {
   }
 
   /**
-   * Writes a frame where `withRoom` made room, durably, and returns its position. If that fails
-   * with anything but `DISK_FAILED`, the frame is certain not to be in the log.
+   * Writes the frame in `memory` where `withRoom` made room, durably, and says where that is. If it
+   * fails with anything but `DISK_FAILED`, the frame is certain not to be in the log.
    */
-  async write(frame: Uint8Array): Promise<number> {
+  async write(
+    sizeBytes: number,
+    memory: ArrayBuffer,
+  ): Promise<{ position: number; memory: ArrayBuffer }> {
     const active = this.#active
     assert(active !== undefined, 'there is an active segment')
     const { position, file } = active
-    const { length } = frame
+    let returned: ArrayBuffer
     try {
-      await file.writeDurable(position, frame)
+      returned = await file.writeLent(position, sizeBytes, memory)
     } catch (error) {
       // A disk that is busy has not even begun.
       const isBegun = codeOf(error) !== 'DISK_FAILED' && codeOf(error) !== 'BUSY'
-      if (isBegun) await erase(file, position, length)
+      if (isBegun) await erase(file, position, sizeBytes)
       throw error
     }
-    active.position += length
+    active.position += sizeBytes
     if (!active.isHalfFull && active.position > active.sizeBytes / 2) {
       active.isHalfFull = true
       this.#prepare().catch((error: unknown) => this.#postpone(error))
     }
-    return position
+    return { position, memory: returned }
   }
 
   /** The body of a frame; undefined if it is not there as it was written. */

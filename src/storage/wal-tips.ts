@@ -51,9 +51,9 @@ export class WalTips {
 
   /** Takes a record that will be written into account; one that makes no sense is a bug. */
   advance(record: WalRecord): void {
-    assert(isNatural(record.group), `a group is a natural number, not ${record.group}`)
-    if ('index' in record) assert(isNatural(record.index), `index ${record.index} is natural`)
-    if ('term' in record) assert(isNatural(record.term), `term ${record.term} is natural`)
+    assert(isNatural(record.group), () => `a group is a natural number, not ${record.group}`)
+    if ('index' in record) assert(isNatural(record.index), () => `index ${record.index} is natural`)
+    if ('term' in record) assert(isNatural(record.term), () => `term ${record.term} is natural`)
     if (record.type === 'drop') {
       this.#tips.delete(record.group)
       return
@@ -64,21 +64,27 @@ export class WalTips {
       return
     }
     const tip = this.#tips.get(record.group)
-    assert(tip !== undefined, `group ${record.group} begins with a base`)
+    assert(tip !== undefined, () => `group ${record.group} begins with a base`)
     if (record.type === 'state') return
     const { index } = record
     switch (record.type) {
       case 'entry':
-        assert(index > tip.baseIndex, `entry ${index} lies above the base ${tip.baseIndex}`)
-        assert(index <= tip.lastIndex + 1, `entry ${index} follows the last, ${tip.lastIndex}`)
+        assert(index > tip.baseIndex, () => `entry ${index} lies above the base ${tip.baseIndex}`)
+        assert(
+          index <= tip.lastIndex + 1,
+          () => `entry ${index} follows the last, ${tip.lastIndex}`,
+        )
         tip.lastIndex = index
         return
       case 'truncate':
-        assert(index >= tip.baseIndex, `truncation to ${index} spares the base ${tip.baseIndex}`)
+        assert(
+          index >= tip.baseIndex,
+          () => `truncation to ${index} spares the base ${tip.baseIndex}`,
+        )
         tip.lastIndex = Math.min(tip.lastIndex, index)
         return
       case 'trim':
-        assert(index >= tip.baseIndex, `a trim moves the base forward from ${tip.baseIndex}`)
+        assert(index >= tip.baseIndex, () => `a trim moves the base forward from ${tip.baseIndex}`)
         tip.baseIndex = index
         tip.lastIndex = Math.max(tip.lastIndex, index)
     }

@@ -236,16 +236,17 @@ export class Wal {
     await this.#segments.close()
   }
 
-  async #write(batch: Batch): Promise<void> {
+  async #write(batch: Batch): Promise<ArrayBuffer> {
     const size = frameBytes(batch.bodyBytes)
     const segment = this.#segments.current(size) ?? (await this.#segments.withRoom(size))
-    const frame = batch.seal(segment.salt, this.#sequence, this.#lastGroups)
-    const position = await this.#segments.write(frame)
+    batch.seal(segment.salt, this.#sequence, this.#lastGroups)
+    const { position, memory } = await this.#segments.write(size, batch.memory)
     this.#sequence++
     this.#lastGroups = batch.groups
     this.#isVouched = batch.records.length === 0
     this.#apply(batch, { segment: segment.number, frame: position, offset: 0 })
     this.#space.maintain()
+    return memory
   }
 
   #apply(batch: Batch, place: { segment: number; frame: number; offset: number }): void {

@@ -111,7 +111,7 @@ const changes: readonly Omit<Mutant, 'scenario'>[] = [
   {
     name: 'leave a failed write in place',
     file: 'storage/wal-segments.ts',
-    find: `      if (isBegun) await erase(file, position, length)
+    find: `      if (isBegun) await erase(file, position, sizeBytes)
 `,
     replace: ``,
   },
