@@ -1,14 +1,25 @@
+/**
+ * One process at a time may use a data directory. Its lock is a file, `lock.1`, with the process's
+ * pid in it; who finds the lock of a process that is gone takes the next number, `lock.2`, and
+ * clears the old one away.
+ *
+ * A dead lock cannot simply be removed: between the look and the removal somebody else may have
+ * done so and put a living one in its place. A number can be taken by one process only, for the
+ * file is written in full under another name and then linked. And since a directory that changes
+ * may be listed without what was just put there, whoever has taken a number looks again, and of two
+ * living locks the lower number yields.
+ */
 import { randomBytes } from 'node:crypto'
-import { link, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises'
+import { link, readdir, readFile, rm, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { HoldfastError } from '../base/errors.ts'
 
-const NAME = 'lock'
-/** Locks of dead processes that may be cleared away before something is odd. */
-const ATTEMPTS_MAX = 5
+/** How often a number may be snatched away before something is odd. */
+const ATTEMPTS_MAX = 100
 
-interface Owner {
+interface Lock {
+  readonly number: number
   readonly pid: number
   /** When the process started, as the system counts; tells two processes with one pid apart. */
   readonly startedAt: string
@@ -16,28 +27,62 @@ interface Owner {
 
 /**
  * Takes a data directory for this process; resolves to what gives it back. The lock of a process
- * that is gone is cleared away, even if another program has its pid by now.
- *
- * The lock is written in full under another name and then linked, so nobody reads half of one; and
- * a dead one is moved aside before it is removed, so of two who find it only one removes it.
+ * that is gone does not count, even if another program has its pid by now.
  * @throws {HoldfastError} `DIRECTORY_LOCKED`
  */
 export async function lockDirectory(directory: string): Promise<() => Promise<void>> {
-  const path = join(directory, NAME)
-  const token = randomBytes(6).toString('hex')
-  const draft = `${path}.${token}`
-  const mine = { pid: process.pid, startedAt: (await startOf(process.pid)) ?? '', token }
+  const draft = join(directory, `lock.draft.${randomBytes(6).toString('hex')}`)
+  const mine = { pid: process.pid, startedAt: (await startOf(process.pid)) ?? '' }
   await writeFile(draft, `${JSON.stringify(mine)}\n`, { mode: 0o600, flag: 'wx' })
   try {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      if (await isLinked(draft, path)) return () => release(path, token)
-      const owner = await ownerOf(path)
-      if (owner !== undefined && (await isAlive(owner))) throw locked(directory, owner.pid)
-      await clearAway(path, `${path}.stale.${token}`, owner)
+      const number = await nextNumber(directory)
+      if (!(await isLinked(draft, pathOf(directory, number)))) continue
+      await checkAlone(directory, number)
+      return () => rm(pathOf(directory, number), { force: true })
     }
-    throw locked(directory, (await ownerOf(path))?.pid ?? 0)
+    throw locked(directory, 0)
   } finally {
     await unlink(draft)
+  }
+}
+
+/** The number after that of all dead locks. */
+async function nextNumber(directory: string): Promise<number> {
+  const locks = await locksIn(directory)
+  for (const lock of locks) if (await isAlive(lock)) throw locked(directory, lock.pid)
+  return Math.max(0, ...locks.map(({ number }) => number)) + 1
+}
+
+/** Looks again with the number taken: yields to a living lock above it, clears away the dead. */
+async function checkAlone(directory: string, number: number): Promise<void> {
+  for (const lock of await locksIn(directory)) {
+    if (lock.number === number) continue
+    const isOther = await isAlive(lock)
+    if (isOther && lock.number > number) {
+      await rm(pathOf(directory, number), { force: true })
+      throw locked(directory, lock.pid)
+    }
+    if (!isOther) await rm(pathOf(directory, lock.number), { force: true })
+  }
+}
+
+async function locksIn(directory: string): Promise<Lock[]> {
+  const names = await readdir(directory)
+  const numbers = names.flatMap(name => /^lock\.(\d{1,9})$/.exec(name)?.[1] ?? [])
+  const locks = await Promise.all(numbers.map(digits => readLock(directory, Number(digits))))
+  return locks.filter(lock => lock !== undefined)
+}
+
+/** What is not readable as a lock is one of nobody; undefined if it is gone. */
+async function readLock(directory: string, number: number): Promise<Lock | undefined> {
+  try {
+    const text = await readFile(pathOf(directory, number), 'utf8')
+    const { pid, startedAt } = JSON.parse(text) as Lock
+    return { number, pid, startedAt }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    return { number, pid: 0, startedAt: '' }
   }
 }
 
@@ -51,37 +96,8 @@ async function isLinked(draft: string, path: string): Promise<boolean> {
   }
 }
 
-/** Who wrote the lock; undefined if nobody did, or it is not readable as one. */
-async function ownerOf(path: string): Promise<(Owner & { token: string }) | undefined> {
-  try {
-    const owner = JSON.parse(await readFile(path, 'utf8')) as Owner & { token: string }
-    return Number.isSafeInteger(owner.pid) && owner.pid > 0 ? owner : undefined
-  } catch {
-    return undefined
-  }
-}
-
-/** Removes the lock of a dead owner; puts it back if meanwhile it is somebody else's. */
-async function clearAway(
-  path: string,
-  aside: string,
-  owner: { token: string } | undefined,
-): Promise<void> {
-  try {
-    await rename(path, aside)
-  } catch {
-    return
-  }
-  const moved = await ownerOf(aside)
-  if (moved?.token !== owner?.token) await isLinked(aside, path)
-  await rm(aside, { force: true })
-}
-
-async function release(path: string, token: string): Promise<void> {
-  if ((await ownerOf(path))?.token === token) await rm(path, { force: true })
-}
-
-async function isAlive({ pid, startedAt }: Owner): Promise<boolean> {
+async function isAlive({ pid, startedAt }: Lock): Promise<boolean> {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return false
   try {
     process.kill(pid, 0)
   } catch (error) {
@@ -101,6 +117,8 @@ async function startOf(pid: number): Promise<string | undefined> {
     return undefined
   }
 }
+
+const pathOf = (directory: string, number: number): string => join(directory, `lock.${number}`)
 
 const locked = (path: string, pid: number): HoldfastError =>
   new HoldfastError(`Cannot use ${path}: process ${pid} uses it`, {

@@ -174,7 +174,7 @@ export class Peer implements HoldfastNode {
     })
 
     const membership = await this.#startMembership(environment, host, identity, admitted)
-    this.#stack.add('membership', () => membership.leave())
+    this.#stack.add('membership', () => sayFarewell(membership))
     admission.start()
     this.#stack.add('admission', () => admission.stop())
 
@@ -366,6 +366,12 @@ export class Peer implements HoldfastNode {
       what: 'peer',
     })
   }
+}
+
+/** To nobody it would only take time. */
+function sayFarewell(membership: MembershipService): Promise<void> {
+  const isAlone = membership.roster().every(({ isSelf, state }) => isSelf || state !== 'alive')
+  return isAlone ? membership.stop() : membership.leave()
 }
 
 const secrets = (size: number): Uint8Array => new Uint8Array(randomBytes(size))
