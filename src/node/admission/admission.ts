@@ -2,12 +2,11 @@ import type { Environment, Network, PeerId } from '../../base/environment.ts'
 import { codeOf, HoldfastError } from '../../base/errors.ts'
 import { Tasks } from '../../base/tasks.ts'
 import { sleep } from '../../base/waiting.ts'
-import { Turns } from '../../storage/turns.ts'
 import type { Log } from '../log.ts'
 import type { AdmissionFiles } from './admission-files.ts'
+import { AuthorityDriver } from './authority-driver.ts'
 import {
   Authority,
-  type AuthorityEffect,
   type AuthorityEvent,
   CERTIFICATE_MS,
   INVITE_USES_MAX,
@@ -39,8 +38,6 @@ import { TokenBucket } from './token-bucket.ts'
 /** Join requests this peer looks at: of everybody together, in a burst and per second. */
 const REQUESTS_BURST = 200
 const REQUESTS_PER_SECOND = 50
-/** Join requests that may wait for their turn. */
-const WAITING_MAX = 256
 /** A certificate is renewed when less than a third of its life is left. */
 const RENEW_BEFORE_MS = CERTIFICATE_MS / 3
 const RENEW_CHECK_MS = 600_000
@@ -94,17 +91,14 @@ const KEPT_MAX = 150
  */
 export class Admission {
   readonly #options: AdmissionOptions
-  readonly #authority: Authority | undefined
+  readonly #authority: AuthorityDriver | undefined
   readonly #tasks: Tasks
   readonly #spread: Spread
-  readonly #turns = new Turns()
   readonly #requests: TokenBucket
-  #waiting = 0
 
   constructor(options: AdmissionOptions) {
     this.#options = options
     const { admitted, environment } = options
-    this.#authority = createAuthority(options)
     this.#tasks = new Tasks({ onFailure: ({ error }) => options.onFailure(error) })
     this.#requests = new TokenBucket(environment.clock, {
       capacity: REQUESTS_BURST,
@@ -116,6 +110,7 @@ export class Admission {
       tasks: this.#tasks,
       onHeard: record => this.#reconnect(record),
     })
+    this.#authority = startAuthority(options, record => this.#spread.push(record, true))
   }
 
   get members(): Members {
@@ -137,7 +132,6 @@ export class Admission {
   /** Ends what is under way. */
   async stop(): Promise<void> {
     await this.#tasks.stop()
-    await this.#turns.idle()
   }
 
   /**
@@ -182,57 +176,31 @@ export class Admission {
     return this.#options.admitted.book
   }
 
-  /** Puts an event to the authority and carries its effects out, one event at a time. */
+  /** Puts an event to the authority, if it is here; returns the answer to a request. */
   async #decide(event: AuthorityEvent): Promise<Uint8Array> {
-    const authority = this.#authority
-    if (authority === undefined) throw this.#noAuthority(event)
-    if (this.#waiting >= WAITING_MAX) throw joinRefused('too-many-attempts')
-    this.#waiting++
-    try {
-      return await this.#turns.take('authority', async () => {
-        const nowMs = Math.floor(this.#options.environment.clock.wallMs())
-        return this.#carryOut(authority.step(event, nowMs), event)
-      })
-    } finally {
-      this.#waiting--
+    if (this.#authority === undefined) throw this.#noAuthority(event)
+    const outcome = await this.#authority.decide(event)
+    switch (outcome.type) {
+      case 'challenge':
+        return outcome.nonce
+      case 'welcome':
+        return this.#welcome(outcome.record, outcome.role)
+      case 'refuse':
+        if (event.type === 'request')
+          this.#options.refusals.note(event.request.type, event.from, outcome.why)
+        throw outcome.told
+      case 'done':
+        return new Uint8Array()
     }
   }
 
-  /** In order: what is told to anybody is on disk by then. Returns the answer. */
-  async #carryOut(effects: readonly AuthorityEffect[], event: AuthorityEvent): Promise<Uint8Array> {
-    const { files, admitted, refusals } = this.#options
-    let answer: Uint8Array = new Uint8Array()
-    for (const effect of effects) {
-      switch (effect.type) {
-        case 'persist': {
-          const { seed } = admitted.authority as NonNullable<Admitted['authority']>
-          await files.writeAuthority({ seed, books: effect.books })
-          break
-        }
-        case 'record':
-          await this.#book.add(effect.bytes)
-          this.#spread.push(effect.bytes, true)
-          break
-        case 'challenge':
-          answer = effect.nonce
-          break
-        case 'welcome': {
-          const { networkKey } = admitted.credentials
-          const isFull = effect.role === 'full'
-          answer = encodeWelcome({
-            record: effect.record,
-            others: this.#recordsForNewcomers(),
-            networkKey: isFull ? networkKey : undefined,
-          })
-          break
-        }
-        case 'refuse':
-          if (event.type === 'request') refusals.note(event.request.type, event.from, effect.why)
-          throw effect.told
-        case 'done':
-      }
-    }
-    return answer
+  #welcome(record: Uint8Array, role: Role): Uint8Array {
+    const { networkKey } = this.#options.admitted.credentials
+    return encodeWelcome({
+      record,
+      others: this.#recordsForNewcomers(),
+      networkKey: role === 'full' ? networkKey : undefined,
+    })
   }
 
   /** What a stranger or a member asks over the open protocol. */
@@ -392,16 +360,22 @@ export class Admission {
   }
 }
 
-function createAuthority({ admitted, network }: AdmissionOptions): Authority | undefined {
-  const { authority, book } = admitted
-  if (authority === undefined) return undefined
-  return new Authority({
+function startAuthority(
+  { admitted, network, files, environment }: AdmissionOptions,
+  onRecord: (bytes: Uint8Array) => void,
+): AuthorityDriver | undefined {
+  const { authority: file, book } = admitted
+  if (file === undefined) return undefined
+  const authority = new Authority({
     self: network.self,
     networkId: book.table.trust.networkId,
-    signer: signerOf(authority.seed),
-    books: authority.books,
+    signer: signerOf(file.seed),
+    books: file.books,
+    lastSerialSeen: book.table.lastSerial,
     statusOf: (peer, nowMs) => book.table.statusOf(peer, nowMs),
   })
+  const { clock } = environment
+  return new AuthorityDriver({ authority, seed: file.seed, files, book, clock, onRecord })
 }
 
 function checkRange(name: string, value: number, most: number): void {

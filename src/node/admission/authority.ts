@@ -11,8 +11,12 @@
  *    to the log alone; outside, an invite that does not exist and a wrong secret look the same.
  *  - A banned peer gets nothing under any invite.
  *
- * Invariants: serials only grow; an effect that tells anybody of a change comes after the `persist`
- * that makes it last; no invite is ever used by more peers than it allows.
+ * The last effect of a step is its outcome; those before it must be durable before anybody is told.
+ * After a crash that let through only some of them nothing is lost: a record without its entry in
+ * the books was shown to nobody, and its serial is not given again; an entry without its record
+ * lets the same peer ask again.
+ *
+ * Invariants: serials only grow; no invite is ever used by more peers than it allows.
  */
 import { timingSafeEqual } from 'node:crypto'
 
@@ -62,10 +66,11 @@ export type AuthorityEvent =
   | { readonly type: 'ban'; readonly peer: PeerId }
 
 export type AuthorityEffect =
-  /** These books must be durable before what follows is carried out. */
+  /** These books are to be kept; the newest hold all before. */
   | { readonly type: 'persist'; readonly books: AuthorityBooks }
-  /** A new record for the member table; durable before what follows. */
+  /** A new record for the member table. */
   | { readonly type: 'record'; readonly bytes: Uint8Array }
+  /** Outcomes. */
   | { readonly type: 'challenge'; readonly nonce: Uint8Array }
   | { readonly type: 'welcome'; readonly record: Uint8Array; readonly role: Role }
   | { readonly type: 'done' }
@@ -77,6 +82,8 @@ export interface AuthorityOptions {
   readonly networkId: Uint8Array
   readonly signer: Signer
   readonly books: AuthorityBooks
+  /** The highest serial of any record there is. */
+  readonly lastSerialSeen: number
   readonly statusOf: (peer: PeerId, nowMs: number) => MemberStatus
 }
 
@@ -89,7 +96,7 @@ export class Authority {
   constructor(options: AuthorityOptions) {
     this.#options = options
     this.#invites = new Map(options.books.invites.map(entry => [toHex(entry.id), entry]))
-    this.#lastSerial = options.books.lastSerial
+    this.#lastSerial = Math.max(options.books.lastSerial, options.lastSerialSeen)
   }
 
   /** The open invites, without their secrets' use. */
