@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { toHex } from '../base/bytes.ts'
 import type { Environment, PeerId } from '../base/environment.ts'
 import { HoldfastError } from '../base/errors.ts'
+import { Tasks } from '../base/tasks.ts'
 import { withDeadline } from '../base/waiting.ts'
 import type { MembershipChange } from '../membership/core-types.ts'
 import { profiles } from '../membership/profile.ts'
@@ -31,6 +32,7 @@ import { type DataDirectory, openDataDirectory } from './data-directory.ts'
 import { enterNetwork } from './enter-network.ts'
 import { checkListen, defaultListen } from './listen-addresses.ts'
 import type { Log } from './log.ts'
+import { MemberReach } from './member-reach.ts'
 import { startMembership } from './membership/membership-driver.ts'
 import type { MembershipService } from './membership/membership-service.ts'
 import { nodeTurns } from './membership/turns.ts'
@@ -161,11 +163,18 @@ export class Peer implements HoldfastNode {
         ? found
         : await this.#join({ files, host, environment, signal, ...found })
     const onFailure = (error: unknown): void => this.#fail(error)
+    const tasks = new Tasks({ onFailure: ({ error }) => onFailure(error) })
+    this.#stack.add('tasks', () => tasks.stop())
+    const reach = new MemberReach(host, environment)
     const admission = new Admission({
       admitted,
       files,
       network: host,
-      connections: host,
+      connections: {
+        keep: peers => reach.keep(peers),
+        disconnect: peer => host.disconnect(peer),
+        drop: peer => host.drop(peer),
+      },
       environment,
       secrets,
       refusals,
@@ -178,7 +187,8 @@ export class Peer implements HoldfastNode {
     admission.start()
     this.#stack.add('admission', () => admission.stop())
 
-    this.#connect({ host, admitted, membership })
+    this.#connect({ host, admitted, membership }, reach)
+    tasks.start('find members', within => reach.run(within))
     const startedAtMs = systemClock.wallMs()
     this.#running = { directory, host, admitted, admission, membership, startedAtMs }
   }
@@ -282,11 +292,10 @@ export class Peer implements HoldfastNode {
   }
 
   /** What one part learns, the others are told. */
-  #connect({
-    host,
-    admitted,
-    membership,
-  }: Pick<Running, 'host' | 'admitted' | 'membership'>): void {
+  #connect(
+    { host, admitted, membership }: Pick<Running, 'host' | 'admitted' | 'membership'>,
+    reach: MemberReach,
+  ): void {
     const { book } = admitted
     const others = (): PeerId[] =>
       book
@@ -298,15 +307,20 @@ export class Peer implements HoldfastNode {
       // One that was admitted after the others had told of it.
       if (state === 'up' && membership.peer(peer) === undefined) membership.join([peer])
     })
-    membership.onChange(change => this.#peerChanged(change, host, membership))
+    for (const { peer, addresses, isSelf } of membership.roster())
+      if (!isSelf) reach.learn(peer, addresses)
+    membership.onChange(change => {
+      if (change.kind === 'ALIVE')
+        reach.learn(change.peer, membership.peer(change.peer)?.addresses ?? [])
+      this.#peerChanged(change, host)
+    })
     book.onChange(record => this.#recordChanged(record, membership))
     if (others().length > 0) membership.join(others())
   }
 
-  #peerChanged(change: MembershipChange, host: NetworkHost, membership: MembershipService): void {
+  #peerChanged(change: MembershipChange, host: NetworkHost): void {
     const { peer, kind, why } = change
     const state = kind.toLowerCase() as Lowercase<typeof kind>
-    if (kind === 'ALIVE') host.learn(peer, membership.peer(peer)?.addresses ?? [])
     // A frozen peer keeps its connections: only a new one tells whether it is back.
     if (kind === 'DEAD') void host.disconnect(peer)
     this.settings.log.info('peer', { peer, state, why })

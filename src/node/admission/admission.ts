@@ -231,7 +231,8 @@ export class Admission {
         peer: from,
       })
     const before = this.#book.statusOf(from).state
-    if ((await this.#book.add(bytes)) !== undefined) this.#spread.push(bytes, false)
+    if (this.#book.learn(bytes) !== undefined) this.#spread.push(bytes, false)
+    await this.#book.saved()
     const { state } = this.#book.statusOf(from)
     if (state !== 'member')
       throw new HoldfastError(`Cannot accept the certificate of ${from}: it is ${state}`, {
@@ -348,7 +349,8 @@ export class Admission {
           signal,
         })
     const { record } = decodeWelcome(answer)
-    if ((await this.#book.add(record)) !== undefined) this.#spread.push(record, true)
+    if (this.#book.learn(record) !== undefined) this.#spread.push(record, true)
+    await this.#book.saved()
     log.info('certificate renewed')
   }
 

@@ -71,10 +71,11 @@ export class AuthorityDriver {
     const all = effects.flat()
     const records = all.flatMap(effect => (effect.type === 'record' ? [effect.bytes] : []))
     const books = all.findLast(effect => effect.type === 'persist')?.books
+    for (const record of records) book.learn(record)
     // Either may be there without the other after a crash: see `Authority`.
     await Promise.all([
       books === undefined ? undefined : files.writeAuthority({ seed, books }),
-      ...records.map(record => book.add(record)),
+      records.length === 0 ? undefined : book.saved(),
     ])
     for (const record of records) onRecord(record)
     return effects.map(each => each.at(-1) as Outcome)

@@ -26,6 +26,8 @@ export class MemberBook implements Members {
   /** The write under way, and the one that will take up all that came meanwhile. */
   #writing: Promise<void> | undefined
   #next: Promise<void> | undefined
+  /** Something was learnt that no write under way has. */
+  #isChanged = false
 
   constructor(files: AdmissionFiles, trust: Trust, wallMs: () => number) {
     this.#files = files
@@ -52,22 +54,23 @@ export class MemberBook implements Members {
 
   /**
    * Takes a record in and returns it if it was news. It counts at once, a ban above all; it is
-   * durable when the promise resolves.
+   * durable when `saved` says so.
    * @throws {HoldfastError} `MALFORMED`, `TOO_LARGE`, `UNTRUSTED`, `BUSY`: nothing has changed
    */
-  async add(bytes: Uint8Array): Promise<MemberRecord | undefined> {
+  learn(bytes: Uint8Array): MemberRecord | undefined {
     const record = this.table.offer(bytes)
-    if (record === undefined) {
-      // Who offered it first may still be waiting for the disk.
-      await (this.#next ?? this.#writing)
-      return undefined
-    }
+    if (record === undefined) return undefined
+    this.#isChanged = true
     for (const listener of this.#listeners) listener(record)
-    await this.#save()
     return record
   }
 
-  #save(): Promise<void> {
+  /**
+   * Resolves when all that was learnt by now is durable: at once if it is, with the write under way
+   * if that has it all, else with the one after it, which takes up everything that came meanwhile.
+   */
+  saved(): Promise<void> {
+    if (!this.#isChanged) return this.#next ?? this.#writing ?? Promise.resolve()
     if (this.#writing === undefined) return this.#write()
     this.#next ??= this.#writing.then(
       () => this.#write(),
@@ -78,6 +81,7 @@ export class MemberBook implements Members {
 
   #write(): Promise<void> {
     this.#next = undefined
+    this.#isChanged = false
     const writing = this.#files.writeRecords(this.table.signedRecords()).finally(() => {
       if (this.#writing === writing) this.#writing = undefined
     })

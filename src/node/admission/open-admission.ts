@@ -62,7 +62,8 @@ export async function foundNetwork(
   await files.writeRecords([])
   const book = new MemberBook(files, trust, () => clock.wallMs())
   await files.writeAuthority(authority)
-  await book.add(certificate)
+  book.learn(certificate)
+  await book.saved()
   await files.writeCredentials(credentials)
   return { credentials, book, authority }
 }
@@ -78,7 +79,8 @@ export async function acceptWelcome(
   }: { invite: Invite; welcome: Welcome; self: PeerId; book: MemberBook },
 ): Promise<Admitted> {
   const { authority, host } = invite
-  await Promise.all([welcome.record, ...welcome.others].map(record => book.add(record)))
+  for (const record of [welcome.record, ...welcome.others]) book.learn(record)
+  await book.saved()
   const credentials = { authority, holder: host, self, networkKey: welcome.networkKey }
   await files.writeCredentials(credentials)
   return { credentials, book, authority: undefined }

@@ -120,7 +120,7 @@ export class Spread {
         signal,
       )
       const { records, wanted } = decodeComparison(answer)
-      await this.#accept(peer, records)
+      this.#accept(peer, records)
       const asked = wanted.slice(0, RECORDS_PER_MESSAGE_MAX).map(name => book.table.named(name))
       const push = asked.filter(record => record !== undefined)
       if (push.length > 0)
@@ -137,7 +137,7 @@ export class Spread {
     if (book.statusOf(from).state !== 'member') throw notMember(from)
     const request = decodeSpreadRequest(body)
     if (request.type === 'push') {
-      await this.#accept(from, request.records)
+      this.#accept(from, request.records)
       return new Uint8Array()
     }
     const theirs = new Set(request.names)
@@ -150,20 +150,26 @@ export class Spread {
     return encodeComparison({ records, wanted: request.names.filter(name => !known.has(name)) })
   }
 
-  /** Takes in what is news, and passes it on. */
-  async #accept(from: PeerId, records: readonly Uint8Array[]): Promise<void> {
-    const { book, refusals } = this.#options
+  /**
+   * Takes in what is news, and passes it on. Nobody waits for the disk: should the news be lost with
+   * the power, there are others to hear it from.
+   */
+  #accept(from: PeerId, records: readonly Uint8Array[]): void {
+    const { book, refusals, tasks } = this.#options
+    let isNews = false
     for (const bytes of records) {
       try {
-        const record = await book.add(bytes)
+        const record = book.learn(bytes)
         if (record === undefined) continue
+        isNews = true
         this.push(bytes, false)
         this.#options.onHeard(record)
       } catch (error) {
-        if (!(error instanceof HoldfastError) || error.code.startsWith('DISK_')) throw error
+        if (!(error instanceof HoldfastError)) throw error
         refusals.note('member record', from, error.message)
       }
     }
+    if (isNews && !tasks.signal.aborted) tasks.start('keep records', () => book.saved())
   }
 
   async #pushSoon(signal: AbortSignal): Promise<void> {
