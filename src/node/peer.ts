@@ -4,7 +4,6 @@ import { toHex } from '../base/bytes.ts'
 import type { Environment, PeerId } from '../base/environment.ts'
 import { HoldfastError } from '../base/errors.ts'
 import { Tasks } from '../base/tasks.ts'
-import { withDeadline } from '../base/waiting.ts'
 import type { MembershipChange } from '../membership/core-types.ts'
 import { profiles } from '../membership/profile.ts'
 import { type Identity, isSignedBy, openIdentity } from '../net/identity.ts'
@@ -84,7 +83,7 @@ export class Peer implements HoldfastNode {
 
   constructor(settings: Settings) {
     this.settings = settings
-    this.#stack = new ServiceStack(systemTimers, settings.log)
+    this.#stack = new ServiceStack(settings.log)
   }
 
   get state(): NodeState {
@@ -183,7 +182,7 @@ export class Peer implements HoldfastNode {
     })
 
     const membership = await this.#startMembership(environment, host, identity, admitted)
-    this.#stack.add('membership', () => sayFarewell(membership))
+    this.#stack.add('membership', within => sayFarewell(membership, within))
     admission.start()
     this.#stack.add('admission', () => admission.stop())
 
@@ -348,11 +347,8 @@ export class Peer implements HoldfastNode {
     this.#abort.abort(new HoldfastError('Cannot start: stopped', { code: 'CLOSED', what: 'peer' }))
     // What is still coming up must be there before it can be taken down.
     await this.#starting?.catch(() => undefined)
-    await withDeadline(systemTimers, { ms: STOP_MS, what: 'the peer to stop', signal }, within =>
-      this.#stack.stop(within),
-    ).catch((error: unknown) =>
-      this.settings.log.warn('not stopped in order', { reason: String(error) }),
-    )
+    const signals = signal === undefined ? [] : [signal]
+    await this.#stack.stop(AbortSignal.any([AbortSignal.timeout(STOP_MS), ...signals]))
     this.#running = undefined
     this.#starting = undefined
     this.#enter('stopped')
@@ -383,9 +379,11 @@ export class Peer implements HoldfastNode {
 }
 
 /** To nobody it would only take time. */
-function sayFarewell(membership: MembershipService): Promise<void> {
+async function sayFarewell(membership: MembershipService, signal: AbortSignal): Promise<void> {
   const isAlone = membership.roster().every(({ isSelf, state }) => isSelf || state !== 'alive')
-  return isAlone ? membership.stop() : membership.leave()
+  if (isAlone || signal.aborted) return membership.stop()
+  signal.addEventListener('abort', () => void membership.stop(), { once: true })
+  return membership.leave()
 }
 
 const secrets = (size: number): Uint8Array => new Uint8Array(randomBytes(size))

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { test } from 'node:test'
+
+import { createNode, type HoldfastNode } from '../../src/index.ts'
+import { withDirectory } from '../support/temporary.ts'
+
+const PEERS = 50
+const TIME_MS_MAX = 60_000
+const MEMORY_BYTES_MAX = 1.5e9
+
+/** What an application that embeds many peers, or a demonstration, asks for. */
+test('fifty peers in one process all know each other within 60 s and 1.5 GB', async context => {
+  await withDirectory(async directory => {
+    const startMs = performance.now()
+    const make = (index: number, invite?: string): HoldfastNode =>
+      createNode({
+        dataDirectory: join(directory, String(index)),
+        name: `peer-${index}`,
+        listen: ['/ip4/127.0.0.1/tcp/0'],
+        join: invite,
+      })
+    const founder = make(0)
+    await founder.start()
+    const invite = await founder.invite({ uses: PEERS })
+    const joiners = Array.from({ length: PEERS - 1 }, (_, index) => make(index + 1, invite))
+    const nodes = [founder, ...joiners]
+    let peakBytes = 0
+    const watching = setInterval(() => {
+      peakBytes = Math.max(peakBytes, process.memoryUsage.rss())
+    }, 200)
+    try {
+      await Promise.all(joiners.map(node => node.start()))
+      while (!nodes.every(node => node.status().peers.alive === PEERS)) {
+        assert.ok(performance.now() - startMs < 3 * TIME_MS_MAX, 'it takes too long')
+        await new Promise(resolve => void setTimeout(resolve, 200))
+      }
+      const ms = Math.round(performance.now() - startMs)
+      context.diagnostic(`${ms} ms, at most ${Math.round(peakBytes / 1e6)} MB`)
+      assert.ok(ms <= TIME_MS_MAX, `took ${ms} ms`)
+      assert.ok(peakBytes <= MEMORY_BYTES_MAX, `took ${peakBytes} bytes`)
+    } finally {
+      clearInterval(watching)
+      const atOnce = AbortSignal.abort(new Error('the test is over'))
+      await Promise.all(nodes.map(node => node.stop({ signal: atOnce })))
+    }
+  })
+})
