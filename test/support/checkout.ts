@@ -14,8 +14,15 @@ const generated = new Set(['.git', 'node_modules', 'dist', 'holdfast-data'])
 /** An empty folder of its own, gone when the process ends. */
 export function scratchFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-test-'))
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  if (scratch.length === 0) process.once('exit', removeScratch)
+  scratch.push(folder)
   return folder
+}
+
+const scratch: string[] = []
+
+function removeScratch(): void {
+  for (const folder of scratch) rmSync(folder, { recursive: true, force: true })
 }
 
 /** A copy of the sources that a test may spoil; it borrows the installed packages. */
