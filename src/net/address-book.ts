@@ -1,6 +1,6 @@
 import { BinaryReader } from '../base/binary-reader.ts'
 import { BinaryWriter } from '../base/binary-writer.ts'
-import type { Disk, PeerId, Timers } from '../base/environment.ts'
+import type { Disk, PeerId, Timer, Timers } from '../base/environment.ts'
 import { codeOf } from '../base/errors.ts'
 import { malformed } from './failures.ts'
 import { isPeerId } from './identity.ts'
@@ -8,6 +8,8 @@ import { ADDRESS_BYTES_MAX, BOOK_ADDRESSES_MAX, BOOK_PEERS_MAX } from './limits.
 
 const PATH = 'addresses'
 const VERSION = 1
+/** Addresses of a peer that hearsay does not displace. */
+const TRUSTED_MAX = 4
 const PEER_BYTES_MAX = 64
 /** Nothing is lost that could not be learnt again, so changes are gathered for a while. */
 const SAVE_AFTER_MS = 2_000
@@ -25,7 +27,8 @@ export class AddressBook {
   readonly #timers: Timers
   readonly #onFailure: (error: unknown) => void
   readonly #entries = new Map<PeerId, readonly string[]>()
-  #isSaveDue = false
+  /** Runs until what was changed is written. */
+  #due: Timer | undefined
   #saving: Promise<void> = Promise.resolve()
 
   private constructor(options: AddressBookOptions) {
@@ -53,10 +56,15 @@ export class AddressBook {
     return this.#entries.get(peer) ?? []
   }
 
-  /** Puts these addresses before those that are known. True if that was news. */
-  add(peer: PeerId, addresses: readonly string[]): boolean {
+  /**
+   * Puts these addresses before those that are known. True if that was news. What others say of a
+   * peer comes after its best addresses, so that no liar can crowd those out.
+   */
+  add(peer: PeerId, addresses: readonly string[], isHearsay: boolean = false): boolean {
     const before = this.get(peer)
-    const after = [...new Set([...addresses, ...before])].slice(0, BOOK_ADDRESSES_MAX)
+    const trusted = isHearsay ? before.slice(0, TRUSTED_MAX) : []
+    const merged = new Set([...trusted, ...addresses, ...before])
+    const after = [...merged].slice(0, BOOK_ADDRESSES_MAX)
     this.#entries.delete(peer)
     if (after.length === 0) return false
     this.#entries.set(peer, after)
@@ -75,20 +83,17 @@ export class AddressBook {
 
   /** Writes what has not been written. */
   async close(): Promise<void> {
-    if (this.#isSaveDue) this.#save()
+    if (this.#due !== undefined) this.#save()
     await this.#saving
   }
 
   #saveSoon(): void {
-    if (this.#isSaveDue) return
-    this.#isSaveDue = true
-    this.#timers.after(SAVE_AFTER_MS, () => {
-      if (this.#isSaveDue) this.#save()
-    })
+    this.#due ??= this.#timers.after(SAVE_AFTER_MS, () => this.#save())
   }
 
   #save(): void {
-    this.#isSaveDue = false
+    this.#due?.cancel()
+    this.#due = undefined
     this.#saving = this.#saving
       .then(() => this.#disk.replace(PATH, this.#encode()))
       .catch(this.#onFailure)

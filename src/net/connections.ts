@@ -9,9 +9,9 @@ import { abortable } from '../base/waiting.ts'
 import type { AddressBook } from './address-book.ts'
 import { hostOf, mayDial, parseAddress, peerOf, withPeer } from './address-rules.ts'
 import { malformed, unknownProtocol, unreachable } from './failures.ts'
-import type { Gate } from './gate.ts'
+import type { Gate, Insiders } from './gate.ts'
 import type { Node } from './libp2p-node.ts'
-import { CLOSE_MS, DIAL_MS, NEGOTIATION_MS, PROVISIONAL_MS } from './limits.ts'
+import { CLOSE_MS, DIAL_MS, NEGOTIATION_MS, PROVISIONAL_MS, REDIAL_YIELD_MS } from './limits.ts'
 import type { Links } from './links.ts'
 import type { PeerPolicy } from './peer-policy.ts'
 import { Redialler } from './redialler.ts'
@@ -26,8 +26,8 @@ export interface ConnectionsOptions {
   readonly refusals: Refusals
   readonly environment: Pick<Environment, 'clock' | 'timers' | 'random'>
   readonly allowedHosts: readonly string[]
-  /** May streams run over a relay? */
-  readonly usesRelays: boolean
+  /** What may run over a relay, which has little to give. */
+  readonly relayed: ReadonlySet<string>
   readonly onPeer: (peer: PeerId, state: 'up' | 'down') => void
 }
 
@@ -38,7 +38,7 @@ const ASK_EVERY = 3
  * Who is connected: makes connections, at most one attempt per peer at a time, notices and announces
  * their coming and going, shows strangers out, and remembers where members can be reached.
  */
-export class Connections implements Links {
+export class Connections implements Links, Insiders {
   readonly self: PeerId
   readonly #options: ConnectionsOptions
   readonly #dials = new Map<PeerId, Promise<Connection>>()
@@ -55,7 +55,8 @@ export class Connections implements Links {
       isConnected: peer => this.connectionTo(peer) !== undefined,
       dial: (peer, attempt) => this.#redial(peer, attempt),
     })
-    const { node } = options
+    const { node, gate } = options
+    gate.attach(this)
     node.addEventListener('connection:open', ({ detail }) => this.#opened(detail))
     node.addEventListener('connection:close', ({ detail }) => this.#closed(detail))
     node.addEventListener('peer:identify', ({ detail }) => {
@@ -64,6 +65,18 @@ export class Connections implements Links {
     node.addEventListener('peer:discovery', ({ detail }) => {
       this.#discovered(detail.id.toString(), detail.multiaddrs.map(String))
     })
+  }
+
+  strangers(): number {
+    const { node, policy } = this.#options
+    return node
+      .getConnections()
+      .filter(({ direction }) => direction === 'inbound')
+      .filter(({ remotePeer }) => policy.verdict(remotePeer.toString()) !== 'member').length
+  }
+
+  isKept(peer: PeerId): boolean {
+    return this.#redialler.has(peer)
   }
 
   up(): readonly PeerId[] {
@@ -105,7 +118,7 @@ export class Connections implements Links {
     try {
       return await connection.newStream(protocol, {
         signal: signal === undefined ? deadline : AbortSignal.any([deadline, signal]),
-        runOnLimitedConnection: this.#options.usesRelays,
+        runOnLimitedConnection: this.#options.relayed.has(protocol),
       })
     } catch (error) {
       signal?.throwIfAborted()
@@ -132,6 +145,7 @@ export class Connections implements Links {
   async dialAddress(text: string, signal?: AbortSignal): Promise<PeerId> {
     const address = parseAddress(text)
     if (address === undefined) throw malformed(`address ${text.slice(0, 100)}`)
+    if (!mayDial(address, this.#options.allowedHosts)) throw unreachable(text)
     const peer = peerOf(address)
     if (peer !== undefined) {
       this.#options.book.add(peer, [address.toString()])
@@ -149,7 +163,8 @@ export class Connections implements Links {
     }
   }
 
-  learn(peer: PeerId, addresses: readonly string[]): void {
+  /** True if any of it was news. Hearsay is what neither the peer nor its signature says. */
+  learn(peer: PeerId, addresses: readonly string[], isHearsay: boolean = false): boolean {
     const { book, allowedHosts, node, refusals } = this.#options
     const good = addresses.flatMap(text => {
       const address = parseAddress(text)
@@ -158,10 +173,12 @@ export class Connections implements Links {
       refusals.refuse('bad-address', peer, text.slice(0, 100))
       return []
     })
-    if (peer === this.self || good.length === 0) return
-    if (book.add(peer, good.map(String))) this.#redialler.hurry(peer)
+    if (peer === this.self || good.length === 0) return false
+    const isNews = book.add(peer, good.map(String), isHearsay)
+    if (isNews) this.#redialler.hurry(peer)
     // For the dials that Kademlia makes.
     node.peerStore.merge(peerIdFromString(peer), { multiaddrs: good }).catch(() => undefined)
+    return isNews
   }
 
   async disconnect(peer: PeerId): Promise<void> {
@@ -213,7 +230,7 @@ export class Connections implements Links {
       const id = peerIdFromString(peer)
       const { multiaddrs } = await this.#options.node.peerRouting.findPeer(id, { signal: both })
       const addresses = multiaddrs.map(String)
-      this.learn(peer, addresses)
+      this.learn(peer, addresses, true)
       return addresses
     } catch {
       signal?.throwIfAborted()
@@ -246,7 +263,12 @@ export class Connections implements Links {
     if (connection.direction === 'outbound') return
     const { environment, policy, refusals } = this.#options
     const timer = environment.timers.after(PROVISIONAL_MS, () => {
-      if (connection.status !== 'open' || policy.verdict(peer) === 'member') return
+      if (connection.status !== 'open') return
+      if (policy.verdict(peer) === 'member') {
+        // It has joined and stayed; one that dials again is known to Kademlia and gossip too.
+        this.#cameUp(peer)
+        return
+      }
       refusals.refuse('join-timeout', peer, connection.remoteAddr.toString())
       void closeConnection(connection)
     })
@@ -276,10 +298,17 @@ export class Connections implements Links {
     this.learn(peer, [...dialled, ...useful])
   }
 
+  /**
+   * Somebody on the local network, or libp2p telling what it was told by us: then it is no news. Of
+   * two that find each other at once one begins.
+   */
   #discovered(peer: PeerId, addresses: readonly string[]): void {
-    if (peer === this.self || this.#options.policy.verdict(peer) !== 'member') return
-    this.learn(peer, addresses)
-    this.connect(peer).catch(() => undefined)
+    const { policy, environment } = this.#options
+    if (peer === this.self || policy.verdict(peer) !== 'member') return
+    if (!this.learn(peer, addresses, true) || this.isKept(peer)) return
+    environment.timers.after(this.self > peer ? REDIAL_YIELD_MS : 0, () => {
+      this.connect(peer).catch(() => undefined)
+    })
   }
 }
 

@@ -15,8 +15,14 @@ export interface GateOptions {
   readonly clock: Clock
   readonly refusals: Refusals
   readonly allowedHosts: readonly string[]
-  /** Strangers connected now. */
-  readonly provisionalCount: () => number
+}
+
+/** What the gate must know of those who are in. */
+export interface Insiders {
+  /** Connections that strangers have made. */
+  strangers(): number
+  /** Is this peer dialled, and dialled again, by our own loop? */
+  isKept(peer: PeerId): boolean
 }
 
 /**
@@ -29,6 +35,7 @@ export class Gate {
   readonly #strangers: TokenBucket
   /** Whom this host dials on purpose: a peer to be, with luck. */
   readonly #expected = new Map<PeerId, number>()
+  #insiders: Insiders = { strangers: () => 0, isKept: () => false }
 
   constructor(options: GateOptions) {
     this.#options = options
@@ -38,7 +45,12 @@ export class Gate {
     })
   }
 
-  /** Lets libp2p dial a stranger, whom it otherwise may not, until the returned call. */
+  /** Before the node starts. */
+  attach(insiders: Insiders): void {
+    this.#insiders = insiders
+  }
+
+  /** Lets libp2p dial a peer, stranger or kept, until the returned call. */
   expect(peer: PeerId): () => void {
     this.#expected.set(peer, (this.#expected.get(peer) ?? 0) + 1)
     return () => {
@@ -49,10 +61,12 @@ export class Gate {
   }
 
   readonly gater: ConnectionGater = {
-    // Kademlia dials whom it is told of: strangers only on our own initiative.
+    // Kademlia dials whom it is told of. Strangers are dialled on our own initiative only, and so
+    // are kept peers: else both sides would dial at once, and have two connections.
     denyDialPeer: peer => {
       const text = peer.toString()
-      return !this.#expected.has(text) && this.#options.policy.verdict(text) !== 'member'
+      if (this.#expected.has(text)) return false
+      return this.#options.policy.verdict(text) !== 'member' || this.#insiders.isKept(text)
     },
     denyDialMultiaddr: address => {
       const isFine = mayDial(address, this.#options.allowedHosts)
@@ -113,11 +127,11 @@ export class Gate {
   }
 
   #mayEnter(peer: PeerId): boolean {
-    const { policy, provisionalCount } = this.#options
+    const { policy } = this.#options
     const verdict = policy.verdict(peer)
     if (verdict !== 'provisional') return verdict === 'member'
     if (this.#expected.has(peer)) return true
-    return provisionalCount() < PROVISIONAL_MAX && this.#strangers.take()
+    return this.#insiders.strangers() < PROVISIONAL_MAX && this.#strangers.take()
   }
 }
 

@@ -5,7 +5,7 @@ import { autoNATv2 } from '@libp2p/autonat-v2'
 import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { dcutr } from '@libp2p/dcutr'
 import { identify } from '@libp2p/identify'
-import type { Libp2p } from '@libp2p/interface'
+import { FaultTolerance, type Libp2p } from '@libp2p/interface'
 import { type KadDHT, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
 import { mdns } from '@libp2p/mdns'
 import { noise } from '@libp2p/noise'
@@ -19,10 +19,10 @@ import { createLibp2p } from 'libp2p'
 import type { Gate } from './gate.ts'
 import {
   DIAL_MS,
+  GOSSIP_FRAME_BYTES_MAX,
   NEGOTIATION_MS,
   PENDING_CONNECTIONS_MAX,
   STREAMS_PER_CONNECTION_MAX,
-  TOPIC_BYTES_MAX,
   UPGRADE_MS,
 } from './limits.ts'
 import type { NetworkOptions } from './network-options.ts'
@@ -60,10 +60,14 @@ export async function createNode(parts: NodeParts): Promise<Node> {
   const node = await createLibp2p({
     privateKey: identity.privateKey,
     start: false,
-    addresses: { listen: nat.relay === true ? [...listen, '/p2p-circuit'] : [...listen] },
+    addresses: { listen: [...listen, ...(nat.relay ?? []).map(relay => `${relay}/p2p-circuit`)] },
+    // A relay that is away must not keep the peer from starting.
+    ...(nat.relay === undefined
+      ? {}
+      : { transportManager: { faultTolerance: FaultTolerance.NO_FATAL } }),
     transports: [
       tcp({ maxConnections: connectionsMax + SOCKETS_SPARE }),
-      ...(nat.relay === true ? [circuitRelayTransport()] : []),
+      ...(nat.relay === undefined ? [] : [circuitRelayTransport()]),
     ],
     // The dialler's order decides. TLS is faster in bulk, but bulk has the lane.
     connectionEncrypters: [noise(), tls()],
@@ -128,7 +132,7 @@ function services({ options, names, validate, select }: NodeParts): Services {
       allowPublishToZeroTopicPeers: true,
       emitSelf: false,
       globalSignaturePolicy: 'StrictSign',
-      maxInboundDataLength: TOPIC_BYTES_MAX,
+      maxInboundDataLength: GOSSIP_FRAME_BYTES_MAX,
       allowedTopics: [...(options.topics ?? [])],
       // All peers of a test, or behind one router, have one address.
       scoreParams: { IPColocationFactorWeight: 0 },
@@ -140,7 +144,8 @@ function natServices({ nat = {} }: NetworkOptions): Services {
   return {
     ...(nat.relayServer === true ? { relay: circuitRelayServer() } : {}),
     ...(nat.dcutr === true ? { dcutr: dcutr() } : {}),
-    ...(nat.autonat === true ? { autonat: autoNATv2() } : {}),
+    // Port forwarding is announced only once somebody has said that it works.
+    ...(nat.autonat === true || nat.upnp === true ? { autonat: autoNATv2() } : {}),
     ...(nat.upnp === true ? { upnp: uPnPNAT() } : {}),
   }
 }

@@ -62,12 +62,19 @@ export const REDIAL_FIRST_MS = 500
 export const REDIAL_LAST_MS = 60_000
 /** A connection that lasted this long makes the next pause the first again. */
 export const REDIAL_RESET_MS = 60_000
-/** The larger peer id waits this much more, so that two peers do not dial each other at once. */
+/**
+ * The larger peer id waits this much more, and a little for each kept peer, so that two peers do not
+ * dial each other at once: where many start together, the smaller has others to dial too.
+ */
 export const REDIAL_YIELD_MS = 2_000
+export const REDIAL_YIELD_PER_PEER_MS = 100
+export const REDIAL_YIELD_MS_MAX = 10_000
 /** Dials under way at once. */
 export const DIALS_MAX = 8
 
-export const TOPIC_BYTES_MAX = 65_536
+/** One announcement, and what may come at once: gossipsub puts several into one frame. */
+export const TOPIC_BYTES_MAX = 4_096
+export const GOSSIP_FRAME_BYTES_MAX = 65_536
 /** Topic messages one peer may relay to us per second, and in a burst. */
 export const TOPIC_MESSAGES_PER_SECOND = 50
 export const TOPIC_MESSAGES_BURST = 200
@@ -95,6 +102,8 @@ export const TICKET_MS = 10_000
 /** How long a socket of the lane may take to get ready, on either side. */
 export const LANE_CONNECT_MS = 2_000
 export const LANE_HANDSHAKE_MS = 5_000
+/** How long a stream waits for the lane before it takes the other way. */
+export const LANE_WAIT_MS = 500
 /** A socket that carried nothing for this long is closed, by its caller first. */
 export const LANE_IDLE_MS = 60_000
 /** How long the lane to a peer is left alone after it did not work. */

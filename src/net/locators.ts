@@ -120,7 +120,7 @@ export class Locators {
   #check(group: string, bytes: Uint8Array): GroupLocator {
     const locator = readLocator(bytes)
     if (locator.group !== group) throw malformed('group locator: it is of another group')
-    const leftMs = locator.expiresAtMs - this.#options.environment.clock.wallMs()
+    const leftMs = locator.expiresAtMs - this.#wallMs()
     if (leftMs < -SKEW_MS) throw malformed('group locator: it has expired')
     if (leftMs > LOCATOR_LIFE_MS_MAX + SKEW_MS) throw malformed('group locator: it lives too long')
     if (!this.#options.mayLocate(locator.signer)) {
@@ -136,13 +136,23 @@ export class Locators {
    */
   #checkEpoch({ group, epoch, expiresAtMs }: GroupLocator): void {
     const newest = this.#newest.get(group)
-    const isBinding =
-      newest !== undefined && newest.expiresAtMs > this.#options.environment.clock.wallMs()
+    const isBinding = newest !== undefined && newest.expiresAtMs > this.#wallMs()
     if (isBinding && newest.epoch > epoch) throw malformed('group locator: it is outdated')
-    if (this.#newest.size >= EPOCHS_MAX && newest === undefined) {
-      this.#newest.delete(this.#newest.keys().next().value as string)
-    }
+    if (newest === undefined) this.#makeRoom()
     this.#newest.set(group, { epoch, expiresAtMs })
+  }
+
+  /** What Kademlia stores it never forgets, so the number of groups bounds it. */
+  #makeRoom(): void {
+    if (this.#newest.size < EPOCHS_MAX) return
+    for (const [group, { expiresAtMs }] of this.#newest) {
+      if (expiresAtMs < this.#wallMs()) this.#newest.delete(group)
+    }
+    if (this.#newest.size >= EPOCHS_MAX) throw malformed('group locator: there are too many groups')
+  }
+
+  #wallMs(): number {
+    return this.#options.environment.clock.wallMs()
   }
 
   #repeat(node: Node, group: string, published: Published): void {

@@ -39,14 +39,18 @@ interface LaneOptions {
 }
 
 interface NatOptions {
-  /** Reach others, and be reached, through a relaying member. */
-  readonly relay?: boolean
+  /**
+   * Reach others over relays, and be reached through the ones named here: multiaddrs of members that
+   * relay, each ending in `/p2p/<peer>`. They are named because libp2p, left to look for some, asks an
+   * empty Kademlia in a loop that lets nothing else run.
+   */
+  readonly relay?: readonly string[]
   /** Relay for others. */
   readonly relayServer?: boolean
   /** Turn relayed connections into direct ones where possible; needs `relay`. */
   readonly dcutr?: boolean
   /** Ask others whether this peer can be reached. */
   readonly autonat?: boolean
-  /** Ask the router to forward a port. */
+  /** Ask the router to forward a port; asks others too whether that worked. */
   readonly upnp?: boolean
 }

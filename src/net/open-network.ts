@@ -1,10 +1,9 @@
-import type { Connection, Stream } from '@libp2p/interface'
+import type { Stream } from '@libp2p/interface'
 
 import {
   type ByteStream,
   type OutgoingRequest,
   type PeerId,
-  REQUEST_BYTES_MAX,
   type RequestHandler,
   type RequestLimits,
 } from '../base/environment.ts'
@@ -13,27 +12,22 @@ import { AddressBook } from './address-book.ts'
 import { hostOf, parseAddress } from './address-rules.ts'
 import { Connections } from './connections.ts'
 import { Datagrams } from './datagrams.ts'
-import { tooLarge } from './failures.ts'
 import { FlowMeter } from './flow-meter.ts'
 import { Gate } from './gate.ts'
 import type { GroupLocator } from './group-locator.ts'
 import { hasLaneTls } from './lane/lane-tls.ts'
 import { Lane } from './lane/lane.ts'
 import { createNode, type Node } from './libp2p-node.ts'
-import { JOIN_BYTES_MAX, JOIN_REQUESTS_MAX, LOOKUP_MS, STOP_MS } from './limits.ts'
+import { LOOKUP_MS, STOP_MS } from './limits.ts'
 import { Locators } from './locators.ts'
 import type { NetworkHost, NetworkStatus } from './network-host.ts'
 import type { NetworkOptions } from './network-options.ts'
 import type { Channel } from './peer-policy.ts'
 import { ProtocolNames } from './protocol-names.ts'
 import { Refusals } from './refusals.ts'
-import { RequestCaller } from './request-caller.ts'
-import { RequestServer } from './request-server.ts'
+import { LANE_PROTOCOL, Requests } from './requests.ts'
 import { StreamChannel, StreamServices } from './stream-channel.ts'
 import { Topics } from './topics.ts'
-
-/** The request by which one host gets a ticket for the lane of another. */
-const LANE_PROTOCOL = 'lane.open'
 
 /** Starts a peer's network: listens, and is ready for handlers. */
 export async function openNetwork(options: NetworkOptions): Promise<NetworkHost> {
@@ -66,13 +60,11 @@ class Libp2pNetwork implements NetworkHost {
   readonly #connections: Connections
   readonly #topics: Topics
   readonly #datagrams: Datagrams
-  readonly #callers: Record<'request' | 'join', RequestCaller>
-  readonly #servers: Record<'request' | 'join', RequestServer>
+  readonly #requests: Requests
   readonly #services: StreamServices
   readonly #streams: StreamChannel
   readonly #lane: Lane | undefined
-  readonly #requestFlow = new FlowMeter()
-  readonly #openProtocols: ReadonlySet<string>
+  readonly #relayed: ReadonlySet<string>
   readonly #peerListeners: PeerListener[] = []
   readonly #addressListeners: ((addresses: readonly string[]) => void)[] = []
   #announced = ''
@@ -81,23 +73,18 @@ class Libp2pNetwork implements NetworkHost {
     const { environment, identity, policy, onEvent = () => undefined } = options
     const names = new ProtocolNames(options.networkId)
     const refusals = new Refusals(environment.clock, onEvent)
-    const strangers = { count: (): number => 0 }
     const gate = new Gate({
       policy,
       names,
       refusals,
       clock: environment.clock,
       allowedHosts: options.allowedHosts ?? [],
-      provisionalCount: () => strangers.count(),
     })
     const mayLocate = (peer: PeerId): boolean =>
       peer === identity.peer || gate.mayServe(peer, 'kad', 'locate')
     const locators = new Locators({ identity, environment, refusals, mayLocate })
     const { validate, select } = locators
     const node = await createNode({ options, names, gate, validate, select })
-    const isStranger = ({ direction, remotePeer }: Connection): boolean =>
-      direction === 'inbound' && policy.verdict(remotePeer.toString()) !== 'member'
-    strangers.count = () => node.getConnections().filter(isStranger).length
     const book = await AddressBook.open({
       ...environment,
       onFailure: error => onEvent({ type: 'address-book-failed', error }),
@@ -115,7 +102,9 @@ class Libp2pNetwork implements NetworkHost {
     this.#book = book
     this.#refusals = refusals
     this.#locators = locators
-    this.#openProtocols = new Set(openProtocols)
+    const { datagram, request, join } = names
+    // Bulk would use up what a relay gives.
+    this.#relayed = new Set(options.nat?.relay === undefined ? [] : [datagram, request, join])
     const { self } = this
     this.#connections = new Connections({
       self,
@@ -126,7 +115,7 @@ class Libp2pNetwork implements NetworkHost {
       refusals,
       environment,
       allowedHosts: options.allowedHosts ?? [],
-      usesRelays: options.nat?.relay === true,
+      relayed: this.#relayed,
       onPeer: (peer, state) => this.#peerChanged(peer, state),
     })
     const links = this.#connections
@@ -142,50 +131,13 @@ class Libp2pNetwork implements NetworkHost {
       refusals,
       mayReceive: may('datagram'),
     })
-    this.#callers = this.#createCallers()
-    this.#servers = this.#createServers(gate)
+    this.#requests = new Requests({ links, names, gate, timers, refusals, openProtocols })
     this.#services = new StreamServices({ self, refusals, mayServe: may('stream') })
     this.#streams = new StreamChannel(
       { links, protocol: names.stream, services: this.#services, timers, refusals },
       new FlowMeter(),
     )
     this.#lane = this.#openLane()
-  }
-
-  #createCallers(): Record<'request' | 'join', RequestCaller> {
-    const { timers } = this.#options.environment
-    const shared = {
-      links: this.#connections,
-      timers,
-      refusals: this.#refusals,
-      flow: this.#requestFlow,
-    }
-    const { request, join } = this.#names
-    return {
-      request: new RequestCaller({ ...shared, protocol: request, bodyBytesMax: REQUEST_BYTES_MAX }),
-      join: new RequestCaller({ ...shared, protocol: join, bodyBytesMax: JOIN_BYTES_MAX }),
-    }
-  }
-
-  #createServers(gate: Gate): Record<'request' | 'join', RequestServer> {
-    const shared = { self: this.self, refusals: this.#refusals, flow: this.#requestFlow }
-    return {
-      request: new RequestServer({
-        ...shared,
-        bodyBytesMax: REQUEST_BYTES_MAX,
-        // Tickets are for streams, so who may open those may ask.
-        mayServe: (peer, name) =>
-          name === LANE_PROTOCOL
-            ? gate.mayServe(peer, 'stream')
-            : gate.mayServe(peer, 'request', name),
-      }),
-      join: new RequestServer({
-        ...shared,
-        bodyBytesMax: JOIN_BYTES_MAX,
-        requestsPerPeerMax: JOIN_REQUESTS_MAX,
-        mayServe: (peer, name) => gate.mayServe(peer, 'join', name),
-      }),
-    }
   }
 
   #openLane(): Lane | undefined {
@@ -208,7 +160,6 @@ class Libp2pNetwork implements NetworkHost {
 
   async start(): Promise<void> {
     const names = this.#names
-    const relayed = { runOnLimitedConnection: this.#options.nat?.relay === true }
     const handle = (
       protocol: string,
       limit: number,
@@ -217,11 +168,15 @@ class Libp2pNetwork implements NetworkHost {
       this.#node.handle(
         protocol,
         (stream, connection) => accept(connection.remotePeer.toString(), stream),
-        { ...relayed, maxInboundStreams: limit, maxOutboundStreams: limit },
+        {
+          runOnLimitedConnection: this.#relayed.has(protocol),
+          maxInboundStreams: limit,
+          maxOutboundStreams: limit,
+        },
       )
     await handle(names.datagram, 2, (peer, stream) => this.#datagrams.accept(peer, stream))
-    await handle(names.request, 4, (peer, stream) => this.#servers.request.accept(peer, stream))
-    await handle(names.join, 2, (peer, stream) => this.#servers.join.accept(peer, stream))
+    await handle(names.request, 4, (peer, stream) => this.#requests.accept('request', peer, stream))
+    await handle(names.join, 2, (peer, stream) => this.#requests.accept('join', peer, stream))
     await handle(names.stream, 32, (peer, stream) => this.#streams.accept(peer, stream))
     this.#topics.attach(this.#node)
     this.#node.addEventListener('self:peer:update', () => this.#announceAddresses())
@@ -238,16 +193,12 @@ class Libp2pNetwork implements NetworkHost {
     this.#datagrams.on(kind, handler)
   }
 
-  async request(to: PeerId, protocol: string, request: OutgoingRequest): Promise<Uint8Array> {
-    const channel = this.#openProtocols.has(protocol) ? 'join' : 'request'
-    const limit = channel === 'join' ? JOIN_BYTES_MAX : REQUEST_BYTES_MAX
-    if (request.body.length > limit) throw tooLarge('request', request.body.length, limit)
-    return this.#callers[channel].request(to, protocol, request)
+  request(to: PeerId, protocol: string, request: OutgoingRequest): Promise<Uint8Array> {
+    return this.#requests.request(to, protocol, request)
   }
 
   onRequest(protocol: string, handler: RequestHandler, limits?: RequestLimits): void {
-    const channel = this.#openProtocols.has(protocol) ? 'join' : 'request'
-    this.#servers[channel].serve(protocol, handler, limits)
+    this.#requests.serve(protocol, handler, limits)
   }
 
   async openStream(to: PeerId, protocol: string, signal?: AbortSignal): Promise<ByteStream> {
@@ -319,7 +270,7 @@ class Libp2pNetwork implements NetworkHost {
         if (peer === this.self) continue
         found.add(peer)
         if (this.#options.policy.verdict(peer) === 'member')
-          this.learn(peer, multiaddrs.map(String))
+          this.#connections.learn(peer, multiaddrs.map(String), true)
       }
     } catch {
       // Whoever was found until then was found.
@@ -367,7 +318,7 @@ class Libp2pNetwork implements NetworkHost {
       waiting: this.#connections.waiting(),
       traffic: {
         datagram: this.#datagrams.flow.snapshot(),
-        request: this.#requestFlow.snapshot(),
+        request: this.#requests.flow.snapshot(),
         lane: (this.#lane?.flow ?? new FlowMeter()).snapshot(),
         stream: this.#streams.flow.snapshot(),
       },

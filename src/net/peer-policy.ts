@@ -11,6 +11,7 @@ export interface PeerPolicy {
   /**
    * May this peer be served this? Asked when a stream opens and for each request, with the name of
    * a `Channel` for all of it, and then with e.g. `request/raft`: channel, slash, protocol.
+   * `kad/locate` asks whether its word on where a group is served counts.
    */
   mayServe(peer: PeerId, protocol: string): boolean
 }

@@ -5,6 +5,8 @@ import {
   REDIAL_LAST_MS,
   REDIAL_RESET_MS,
   REDIAL_YIELD_MS,
+  REDIAL_YIELD_MS_MAX,
+  REDIAL_YIELD_PER_PEER_MS,
 } from './limits.ts'
 
 export interface RediallerOptions {
@@ -44,18 +46,18 @@ export class Redialler {
   /** The peers to be connected with from now on. */
   keep(peers: ReadonlySet<PeerId>): void {
     for (const peer of this.#wanted.keys()) if (!peers.has(peer)) this.forget(peer)
-    for (const peer of peers) {
-      if (peer === this.#options.self || this.#wanted.has(peer)) continue
-      const wanted = {
-        attempts: 0,
-        connectedAtMs: this.#options.isConnected(peer) ? this.#nowMs() : undefined,
-        timer: undefined,
-        atMs: 0,
-        isDialling: false,
-      }
-      this.#wanted.set(peer, wanted)
+    const added = [...peers]
+      .filter(peer => peer !== this.#options.self && !this.#wanted.has(peer))
+      .map(peer => ({ peer, wanted: this.#newlyWanted(peer) }))
+    for (const { peer, wanted } of added) this.#wanted.set(peer, wanted)
+    // Only now, for how long to wait depends on how many there are.
+    for (const { peer, wanted } of added) {
       if (wanted.connectedAtMs === undefined) this.#schedule(peer, wanted, this.#yieldMs(peer))
     }
+  }
+
+  has(peer: PeerId): boolean {
+    return this.#wanted.has(peer)
   }
 
   up(peer: PeerId): void {
@@ -102,6 +104,16 @@ export class Redialler {
     this.keep(new Set())
   }
 
+  #newlyWanted(peer: PeerId): Wanted {
+    return {
+      attempts: 0,
+      connectedAtMs: this.#options.isConnected(peer) ? this.#nowMs() : undefined,
+      timer: undefined,
+      atMs: 0,
+      isDialling: false,
+    }
+  }
+
   #again(peer: PeerId, wanted: Wanted): void {
     const pauseMs = Math.min(REDIAL_LAST_MS, REDIAL_FIRST_MS * 2 ** Math.min(wanted.attempts, 20))
     wanted.attempts++
@@ -143,7 +155,9 @@ export class Redialler {
 
   /** Of two peers that lost each other one begins. */
   #yieldMs(peer: PeerId): number {
-    return this.#options.self > peer ? REDIAL_YIELD_MS : 0
+    if (this.#options.self < peer) return 0
+    const ms = REDIAL_YIELD_MS + REDIAL_YIELD_PER_PEER_MS * this.#wanted.size
+    return Math.min(ms, REDIAL_YIELD_MS_MAX)
   }
 
   #nowMs(): number {

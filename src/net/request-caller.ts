@@ -115,7 +115,7 @@ export class RequestCaller {
   #lineTo(peer: PeerId): Promise<Line> {
     const known = this.#lines.get(peer)
     if (known !== undefined) return known
-    const opening = this.#open(peer)
+    const opening: Promise<Line> = this.#open(peer, () => this.#forget(peer, opening))
     this.#lines.set(peer, opening)
     opening.catch(() => this.#forget(peer, opening))
     return opening
@@ -125,7 +125,7 @@ export class RequestCaller {
     if (this.#lines.get(peer) === opening) this.#lines.delete(peer)
   }
 
-  async #open(peer: PeerId): Promise<Line> {
+  async #open(peer: PeerId, forget: () => void): Promise<Line> {
     const stream = await this.#options.links.open(peer, this.#options.protocol)
     const line: Line = { stream, outbox: new Outbox(stream), calls: new Map(), lastId: 0 }
     const reader = new FrameReader(this.#options.bodyBytesMax + FRAME_OVERHEAD_BYTES, frame =>
@@ -141,7 +141,7 @@ export class RequestCaller {
       }
     })
     const end = (): void => {
-      this.#lines.delete(peer)
+      forget()
       for (const { reject } of line.calls.values()) reject(unreachable(peer))
       line.calls.clear()
       if (!isOver(stream)) stream.abort(unreachable(peer))

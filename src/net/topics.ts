@@ -52,8 +52,8 @@ export class Topics {
 
   async publish(node: Node, topic: string, bytes: Uint8Array): Promise<void> {
     this.#check(topic)
-    if (bytes.length > TOPIC_BYTES_MAX - ENVELOPE_BYTES) {
-      throw new RangeError(`a message has at most ${TOPIC_BYTES_MAX - ENVELOPE_BYTES} bytes`)
+    if (bytes.length > TOPIC_BYTES_MAX) {
+      throw new RangeError(`a message has at most ${TOPIC_BYTES_MAX} bytes`)
     }
     await node.services.pubsub.publish(topic, bytes)
   }
@@ -76,12 +76,16 @@ export class Topics {
   #judge(
     relay: PeerId,
     author: PeerId | undefined,
-    message: { topic: string },
+    message: { topic: string; data: Uint8Array },
   ): TopicValidatorResult {
     const { refusals, mayReceive } = this.#options
     if (author === undefined || !mayReceive(author, message.topic)) {
       refusals.refuse('bad-topic-message', relay, `${message.topic}: its author may not speak`)
       return TopicValidatorResult.Ignore
+    }
+    if (message.data.length > TOPIC_BYTES_MAX) {
+      refusals.refuse('bad-topic-message', relay, `${message.topic}: ${message.data.length} bytes`)
+      return TopicValidatorResult.Reject
     }
     if (!this.#bucketOf(relay).take()) {
       refusals.refuse('bad-topic-message', relay, `${message.topic}: too many`)
@@ -105,6 +109,3 @@ export class Topics {
     throw new RangeError(`there is no topic ${topic}`)
   }
 }
-
-/** What gossipsub adds to a message. */
-const ENVELOPE_BYTES = 1_024

@@ -55,6 +55,17 @@ test('a book has bounds, and the peer last heard of is kept longest', () =>
     assert.equal(book.get('many')[0], address(19))
   }))
 
+test('what others say of a peer crowds out none of its best addresses', () =>
+  withBook(async reopen => {
+    const book = await reopen()
+    const own = [1, 2, 3, 4, 5].map(address)
+    book.add('a', own)
+    for (let port = 100; port < 150; port++) book.add('a', [address(port)], true)
+    assert.deepEqual(book.get('a').slice(0, 4), own.slice(0, 4))
+    assert.equal(book.get('a')[4], address(149), 'the newest of what is said')
+    assert.equal(book.get('a').length, BOOK_ADDRESSES_MAX)
+  }))
+
 const rotten = [
   ['nothing', []],
   ['another version', [2, 0]],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { Prng } from '../../src/base/prng.ts'
-import { DIALS_MAX } from '../../src/net/limits.ts'
+import { DIALS_MAX, REDIAL_YIELD_MS, REDIAL_YIELD_PER_PEER_MS } from '../../src/net/limits.ts'
 import { Redialler } from '../../src/net/redialler.ts'
 import { ManualTimers, settle } from '../support/manual-timers.ts'
 
@@ -97,12 +97,12 @@ test('one attempt per peer, and a few in all, are under way', async () => {
 test('of two peers the one with the smaller id begins', async () => {
   for (const [self, peer, beginsMs] of [
     ['a', 'b', 0],
-    ['b', 'a', 500],
+    ['b', 'a', REDIAL_YIELD_MS + REDIAL_YIELD_PER_PEER_MS],
   ] as const) {
     const bench = new Bench(self)
     bench.redialler.keep(new Set([peer]))
     await bench.timers.advance(1)
-    await bench.timers.advance(600)
+    await bench.timers.advance(beginsMs)
     assert.equal(bench.dials[0]?.atMs, beginsMs)
   }
 })

@@ -26,6 +26,10 @@ export interface Pair {
 export type WithPair = (body: (pair: Pair) => Promise<void>) => Promise<void>
 
 const echo = (_from: string, body: Uint8Array): Promise<Uint8Array> => Promise.resolve(body)
+/** Lets time pass until it holds, or long enough for any network. */
+async function until(timers: Timers, holds: () => boolean): Promise<void> {
+  for (let turn = 0; turn < 300 && !holds(); turn++) await sleep(timers, 100)
+}
 const never = (): Promise<never> => new Promise(() => undefined)
 
 /** What every `Network` does, real or simulated. */
@@ -50,6 +54,7 @@ export function acceptNetwork(world: string, withPair: WithPair): void {
       a.sendDatagram(b.self, 'x', fromUtf8(text))
       a.sendDatagram(b.self, 'y', fromUtf8(text))
     }
+    await until(timers, () => seen.length >= 2)
     await sleep(timers, 1_000)
     assert.deepEqual(seen.toSorted(), ['x3', 'y3'])
   })
@@ -108,7 +113,7 @@ export function acceptNetwork(world: string, withPair: WithPair): void {
     })
     const request = { body: new Uint8Array(), deadlineMs: 300 }
     await rejectsWith('TIMEOUT', a.request(b.self, 'slow', request))
-    await sleep(timers, 1_000)
+    await until(timers, () => wasAborted)
     assert.ok(wasAborted)
   })
 
@@ -150,7 +155,7 @@ export function acceptNetwork(world: string, withPair: WithPair): void {
         error => String(codeOf(error)),
       ),
     )
-    await sleep(timers, 2_000)
+    await until(timers, () => held.length === 3)
     const large = { body: new Uint8Array(11), deadlineMs: 30_000 }
     await rejectsWith('TOO_LARGE', a.request(b.self, 'hold', large))
     assert.equal((await a.request(b.self, 'echo', request)).length, 10)
@@ -183,7 +188,7 @@ export function acceptNetwork(world: string, withPair: WithPair): void {
     assert.deepEqual(a.connected(), [b.self])
     assert.deepEqual(b.connected(), [a.self])
     pair.killB()
-    await sleep(timers, 1_000)
+    await until(timers, () => a.connected().length === 0)
     assert.deepEqual(changes, [`${b.self} up`, `${b.self} down`])
     assert.deepEqual(a.connected(), [])
   })

@@ -52,3 +52,6 @@ export type FromLane =
   | { readonly type: 'data'; readonly socket: number; readonly bytes: Uint8Array }
   | { readonly type: 'closed'; readonly socket: number; readonly error: string | undefined }
   | { readonly type: 'refused'; readonly detail: string }
+
+/** What of it is not about the thread itself. */
+export type LaneNews = Exclude<FromLane, { readonly type: 'failed' }>

@@ -1,7 +1,3 @@
-import { randomBytes } from 'node:crypto'
-import { Worker } from 'node:worker_threads'
-
-import { toHex } from '../../base/bytes.ts'
 import {
   type ByteStream,
   type Clock,
@@ -18,16 +14,17 @@ import {
   LANE_CONNECT_MS,
   LANE_IDLE_MS,
   LANE_PENALTY_MS,
+  LANE_WAIT_MS,
   LANES_PER_PEER_MAX,
-  TICKET_MS,
-  TICKETS_MAX,
 } from '../limits.ts'
 import type { NetEvent } from '../net-events.ts'
 import type { Refusals } from '../refusals.ts'
 import type { StreamServices } from '../stream-channel.ts'
 import { StreamFrameReader } from '../stream-frames.ts'
-import type { FromLane, LaneThreadData, ToLane } from './lane-messages.ts'
-import { decodeTicket, encodeTicket, TICKET_ID_BYTES, TICKET_KEY_BYTES } from './lane-ticket.ts'
+import type { FromLane, LaneNews } from './lane-messages.ts'
+import { LaneThread } from './lane-thread.ts'
+import { decodeTicket, encodeTicket } from './lane-ticket.ts'
+import { LaneTickets } from './lane-tickets.ts'
 
 export interface LaneOptions {
   readonly host: string
@@ -65,22 +62,25 @@ interface Socket {
 export class Lane {
   readonly flow: FlowMeter = new FlowMeter()
   readonly #options: LaneOptions
-  /** Started when it is first needed: a peer that moves no bulk pays nothing. */
-  #worker: Worker | undefined
-  readonly #listening = Promise.withResolvers<number>()
+  readonly #thread: LaneThread
+  readonly #tickets: LaneTickets
   readonly #sockets = new Map<number, Socket>()
   readonly #connecting = new Map<number, PromiseWithResolvers<void>>()
+  /** Tickets that the thread has yet to learn of. */
   readonly #ticketing = new Map<string, () => void>()
-  /** Unused tickets we gave out, by their id. */
-  readonly #tickets = new Map<string, { peer: PeerId; expiry: Timer }>()
   /** Until when a peer's lane is left alone. */
   readonly #penalties = new Map<PeerId, number>()
   #lastSocket = 0
-  #isDead = false
 
   constructor(options: LaneOptions) {
     this.#options = options
-    this.#listening.promise.catch(() => undefined)
+    this.#tickets = new LaneTickets(options.timers)
+    this.#thread = new LaneThread({
+      host: options.host,
+      port: options.port,
+      onMessage: message => this.#receive(message),
+      onEnd: error => this.#ended(error),
+    })
   }
 
   /** Sockets with a peer, for its status. */
@@ -94,9 +94,12 @@ export class Lane {
     protocol: string,
     signal: AbortSignal | undefined,
   ): Promise<ByteStream | undefined> {
-    const socket = this.#idleTo(to) ?? (await this.#connect(to))
-    if (socket === undefined) return undefined
-    signal?.throwIfAborted()
+    const socket = this.#idleTo(to) ?? (await this.#connectSoon(to))
+    if (socket === undefined || socket.isClosed) return undefined
+    if (signal?.aborted === true) {
+      this.#free(socket)
+      throw signal.reason
+    }
     const stream = this.#carry(socket, undefined)
     const abort = (): void => stream.abort(signal?.reason as Error)
     signal?.addEventListener('abort', abort, { once: true })
@@ -117,35 +120,30 @@ export class Lane {
    * @throws {HoldfastError} `BUSY`, `CLOSED`
    */
   async ticketFor(peer: PeerId): Promise<Uint8Array> {
-    this.#start()
-    const port = await this.#listening.promise
-    const theirs = [...this.#tickets.values()].filter(ticket => ticket.peer === peer).length
+    const port = await this.#thread.start()
+    // Counted after the wait, for others waited too.
     const sockets = [...this.#sockets.values()].filter(each => each.peer === peer && !each.isOurs)
-    if (theirs + sockets.length >= LANES_PER_PEER_MAX) throw busy('lanes', LANES_PER_PEER_MAX)
-    if (this.#tickets.size >= TICKETS_MAX) throw busy('tickets', TICKETS_MAX)
-    const rawId = randomBytes(TICKET_ID_BYTES)
-    const id = toHex(rawId)
-    const key = new Uint8Array(randomBytes(TICKET_KEY_BYTES))
-    const expiry = this.#options.timers.after(TICKET_MS, () => this.#tickets.delete(id))
-    this.#tickets.set(id, { peer, expiry })
+    if (this.#tickets.countOf(peer) + sockets.length >= LANES_PER_PEER_MAX) {
+      throw busy('lanes', LANES_PER_PEER_MAX)
+    }
+    const { id, idBytes, key } = this.#tickets.issue(peer)
     const isKnown = new Promise<void>(resolve => this.#ticketing.set(id, resolve))
-    this.#tell({ type: 'ticket', id, key, peer })
+    this.#thread.tell({ type: 'ticket', id, key, peer })
     // Told only once the thread knows it, else the caller could be there first.
     await isKnown
-    return encodeTicket({ port, id, key }, rawId)
+    return encodeTicket({ port, id, key }, idBytes)
   }
 
   /** A peer is gone, or lost its rights: nothing of it is carried any more. */
   drop(peer: PeerId): void {
     this.#penalties.delete(peer)
-    for (const [id, ticket] of this.#tickets) if (ticket.peer === peer) this.#forgetTicket(id)
-    this.#tell({ type: 'drop', peer })
+    this.#tickets.drop(peer)
+    this.#thread.tell({ type: 'drop', peer })
     for (const socket of this.#sockets.values()) if (socket.peer === peer) this.#lost(socket)
   }
 
   async stop(): Promise<void> {
-    this.#die(undefined)
-    await this.#worker?.terminate()
+    await this.#thread.stop()
   }
 
   #idleTo(peer: PeerId): Socket | undefined {
@@ -155,32 +153,54 @@ export class Lane {
     return undefined
   }
 
+  /**
+   * A new socket, reserved for the caller, if that takes but a moment. One that takes longer is there
+   * for the next stream: nobody waits for a port that a wall between swallows.
+   */
+  async #connectSoon(peer: PeerId): Promise<Socket | undefined> {
+    const connecting = this.#connect(peer)
+    let isTooLate = false
+    const patience = new Promise<undefined>(resolve => {
+      const timer = this.#options.timers.after(LANE_WAIT_MS, () => {
+        isTooLate = true
+        resolve(undefined)
+      })
+      void connecting.then(socket => {
+        timer.cancel()
+        if (isTooLate && socket !== undefined && !socket.isClosed) this.#free(socket)
+      })
+    })
+    return Promise.race([connecting, patience])
+  }
+
+  /** A new socket, reserved for the caller. */
   async #connect(peer: PeerId): Promise<Socket | undefined> {
     const { clock, onEvent } = this.#options
     const host = this.#options.hostOf(peer)
     const isPenalised = (this.#penalties.get(peer) ?? 0) > clock.monotonicMs()
     const ours = [...this.#sockets.values()].filter(each => each.peer === peer && each.isOurs)
-    if (this.#isDead || host === undefined || isPenalised) return undefined
+    if (this.#thread.isDead || host === undefined || isPenalised) return undefined
     if (ours.length >= LANES_PER_PEER_MAX) return undefined
     const number = ++this.#lastSocket
     const socket = this.#newSocket(number, peer, true)
     // Its place is taken before the first wait, so that many at once do not exceed the limit.
-    socket.stream = this.#reserved(socket)
+    this.#carry(socket, undefined)
     try {
-      this.#start()
+      await this.#thread.start()
       const ticket = decodeTicket(await this.#options.askForTicket(peer, LANE_CONNECT_MS))
       const connecting = Promise.withResolvers<void>()
       this.#connecting.set(number, connecting)
-      this.#tell({ type: 'connect', socket: number, peer, host, ...ticket })
+      this.#thread.tell({ type: 'connect', socket: number, peer, host, ...ticket })
       await connecting.promise
-      if (socket.isClosed) return undefined
-      socket.stream = undefined
-      return socket
+      if (!socket.isClosed) return socket
+      // The peer was dropped meanwhile.
+      this.#thread.tell({ type: 'close', socket: number })
+      return undefined
     } catch (error) {
       this.#lost(socket)
       // Too many at once, or a peer that left, is no failure of the lane.
       const isFailure = !['BUSY', 'PEER_UNREACHABLE'].includes(codeOf(error) ?? '')
-      if (!isFailure || this.#isDead) return undefined
+      if (!isFailure || this.#thread.isDead) return undefined
       this.#penalties.set(peer, clock.monotonicMs() + LANE_PENALTY_MS)
       onEvent({ type: 'lane-failed', peer, error: String(error) })
       return undefined
@@ -219,11 +239,6 @@ export class Lane {
     return stream
   }
 
-  /** Keeps a socket from being taken while it is being connected; carries nothing. */
-  #reserved(socket: Socket): CreditStream {
-    return this.#carry(socket, undefined)
-  }
-
   /** The other side called: whatever it opens next is served. */
   #await(socket: Socket): void {
     const stream = this.#carry(socket, protocol => {
@@ -249,7 +264,7 @@ export class Lane {
   #send(socket: number, header: Uint8Array, payload: Uint8Array | undefined): void {
     const owned = payload === undefined ? undefined : movable(payload)
     const moved = owned === undefined ? [] : [owned.buffer]
-    this.#tell({ type: 'send', socket, header, payload: owned }, moved)
+    this.#thread.tell({ type: 'send', socket, header, payload: owned }, moved)
   }
 
   /** A stream ended in order: the socket is ready for the next. */
@@ -265,7 +280,7 @@ export class Lane {
   }
 
   #close(socket: Socket): void {
-    this.#tell({ type: 'close', socket: socket.number })
+    this.#thread.tell({ type: 'close', socket: socket.number })
     this.#lost(socket)
   }
 
@@ -280,14 +295,10 @@ export class Lane {
     socket.stream?.lost(unreachable(socket.peer))
   }
 
-  #receive(message: FromLane): void {
+  #receive(message: LaneNews): void {
     switch (message.type) {
       case 'listening':
-        this.#listening.resolve(message.port)
         this.#options.onEvent({ type: 'lane', port: message.port })
-        return
-      case 'failed':
-        this.#die(message.error)
         return
       case 'ticketed':
         this.#ticketing.get(message.id)?.()
@@ -313,16 +324,12 @@ export class Lane {
 
   #accepted({ socket: number, peer, id }: FromLane & { type: 'accepted' }): void {
     // A ticket that was dropped meanwhile is good for nothing.
-    if (!this.#tickets.has(id)) {
-      this.#tell({ type: 'close', socket: number })
-      return
-    }
-    this.#forgetTicket(id)
-    this.#await(this.#newSocket(number, peer, false))
+    if (this.#tickets.use(id)) this.#await(this.#newSocket(number, peer, false))
+    else this.#thread.tell({ type: 'close', socket: number })
   }
 
   #data({ socket: number, bytes }: FromLane & { type: 'data' }): void {
-    this.#tell({ type: 'taken', socket: number, bytes: bytes.length })
+    this.#thread.tell({ type: 'taken', socket: number, bytes: bytes.length })
     const socket = this.#sockets.get(number)
     if (socket?.stream === undefined) {
       // Credit that is late may come on an idle socket; nothing else may.
@@ -340,38 +347,11 @@ export class Lane {
     if (socket !== undefined) this.#lost(socket)
   }
 
-  #forgetTicket(id: string): void {
-    this.#tickets.get(id)?.expiry.cancel()
-    this.#tickets.delete(id)
-  }
-
-  #start(): void {
-    if (this.#isDead) throw closed('the lane')
-    if (this.#worker !== undefined) return
-    const { host, port } = this.#options
-    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-    const workerData: LaneThreadData = { host, port }
-    this.#worker = new Worker(new URL(`./lane-worker.${extension}`, import.meta.url), {
-      workerData,
-    })
-    this.#worker.on('message', (message: FromLane) => this.#receive(message))
-    this.#worker.on('error', error => this.#die(error.message))
-    this.#worker.on('exit', () => this.#die('its thread has ended'))
-  }
-
-  /** Without an error it was meant. */
-  #die(error: string | undefined): void {
-    if (this.#isDead) return
-    this.#isDead = true
-    this.#listening.reject(closed('the lane'))
+  #ended(error: string | undefined): void {
     if (error !== undefined) this.#options.onEvent({ type: 'lane-off', error })
-    for (const id of this.#tickets.keys()) this.#forgetTicket(id)
+    this.#tickets.drop()
     for (const resolve of this.#ticketing.values()) resolve()
     for (const socket of this.#sockets.values()) this.#lost(socket)
-  }
-
-  #tell(message: ToLane, moved: ArrayBuffer[] = []): void {
-    if (!this.#isDead) this.#worker?.postMessage(message, moved)
   }
 }
 

@@ -11,6 +11,7 @@ import { createLibp2p } from 'libp2p'
 
 import type { NetEvent } from '../../../src/net/net-events.ts'
 import type { NetworkHost } from '../../../src/net/network-host.ts'
+import type { PeerPolicy } from '../../../src/net/peer-policy.ts'
 import { eventually, introduce, type TestHost, withHosts } from '../../support/hosts.ts'
 
 /** A libp2p node of somebody who does not play by the rules, connected to the host. */
@@ -60,6 +61,42 @@ const withHost = (body: (host: TestHost, honest: NetworkHost) => Promise<void>):
     await body(host, honest.host)
     await expectService(honest.host, host.host)
   })
+
+const strangersWelcome: PeerPolicy = { verdict: () => 'provisional', mayServe: () => true }
+
+const guarded = [
+  '/holdfast/test/id/1.0.0',
+  '/holdfast/test/ping/1.0.0',
+  '/holdfast/test/kad/1',
+  '/holdfast/test/dgram/1',
+  '/holdfast/test/rpc/1',
+  '/holdfast/test/stream/1',
+  '/meshsub/1.1.0',
+]
+for (const protocol of guarded) {
+  test(`a stranger that asks for ${protocol} is served nothing`, () =>
+    withHosts(async openHost => {
+      const host = await openHost({ policy: strangersWelcome, topics: ['news'] })
+      host.host.onRequest('echo', () => assert.fail('served'))
+      host.host.onDatagram('x', () => assert.fail('served'))
+      host.host.onStream('s', () => assert.fail('served'))
+      await withRogue(host, async (_rogue, connection) => {
+        const signal = AbortSignal.timeout(5_000)
+        const stream = await connection.newStream(protocol, { signal })
+        let answered = 0
+        stream.addEventListener('message', ({ data }) => (answered += data.byteLength))
+        try {
+          stream.send(Uint8Array.from([...u32(11), 1, 1, 0, 0, 0, 4, ...Buffer.from('echo'), 42]))
+        } catch {
+          // It was reset already.
+        }
+        await eventually('reset', () => !isOpen(stream))
+        assert.equal(answered, 0)
+        assert.ok(reasons(host.events).includes('not-authorised'))
+        assert.deepEqual(host.host.connected(), [])
+      })
+    }))
+}
 
 /** What ends a stream of each channel at once. */
 const nonsense: [channel: string, what: string, bytes: number[]][] = [
@@ -265,6 +302,7 @@ test('fifty silent sockets a second keep nobody honest out', () =>
     host.onRequest('echo', async (_from, bytes) => bytes)
     const [address = ''] = host.addresses()
     const port = Number(address.split('/')[4])
+    const honest = await Promise.all(Array.from({ length: 10 }, () => openHost()))
     const silent: Socket[] = []
     let closed = 0
     const startMs = performance.now()
@@ -279,11 +317,10 @@ test('fifty silent sockets a second keep nobody honest out', () =>
     }, 20)
     try {
       await new Promise(resolve => void setTimeout(resolve, 2_000))
-      const dials = Array.from({ length: 20 }, async (_, at) => {
-        await new Promise(resolve => void setTimeout(resolve, at * 150))
-        const { host: honest } = await openHost()
-        honest.learn(host.self, host.addresses())
-        await expectService(honest, host)
+      const dials = honest.map(async ({ host: each }, at) => {
+        await new Promise(resolve => void setTimeout(resolve, at * 300))
+        each.learn(host.self, host.addresses())
+        await expectService(each, host)
       })
       const outcomes = await Promise.allSettled(dials)
       assert.deepEqual(

@@ -64,6 +64,8 @@ test('a stranger may join and nothing else, and the joined one may do the rest',
     assert.deepEqual(member.connected(), [], 'a stranger is nobody to the rest of the node')
     assert.ok(refusalsOf(events).includes('not-authorised'))
 
+    assert.deepEqual(await member.findPeers(), [], 'nor to Kademlia')
+
     policy.members.add(stranger.self)
     await stranger.disconnect(member.self)
     assert.equal(toUtf8(await stranger.request(member.self, 'note', request)), 'ok')
@@ -81,6 +83,19 @@ test('a stranger who does not join is shown out', () =>
     await eventually('connected', () => member.status().connections.length === 1)
     await eventually('gone', () => member.status().connections.length === 0)
     assert.ok(refusalsOf(events).includes('join-timeout'))
+  }))
+
+test('a stranger who has joined and stays is a peer like any other soon', () =>
+  withHosts(async open => {
+    const policy = new Table('provisional')
+    const { host: member } = await open({ policy })
+    const { host: stranger } = await open()
+    await stranger.dial(member.addresses()[0] as string)
+    await eventually('in', () => member.status().connections.length === 1)
+    policy.members.add(stranger.self)
+    assert.deepEqual(member.connected(), [])
+    await eventually('up', () => member.connected().includes(stranger.self))
+    assert.equal(member.status().connections.length, 1)
   }))
 
 test('a few strangers at a time are let in, and members always', () =>

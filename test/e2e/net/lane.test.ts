@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict'
-import { connect as connectTcp, type Socket } from 'node:net'
+import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 
 import { concat } from '../../../src/base/bytes.ts'
 import type { ByteStream } from '../../../src/base/environment.ts'
-import { decodeTicket, type LaneTicket } from '../../../src/net/lane/lane-ticket.ts'
+import { decodeTicket, encodeTicket, type LaneTicket } from '../../../src/net/lane/lane-ticket.ts'
 import { laneTls } from '../../../src/net/lane/lane-tls.ts'
-import { LANE_HANDSHAKE_MS, LANES_PER_PEER_MAX } from '../../../src/net/limits.ts'
+import {
+  LANE_CONNECT_MS,
+  LANE_HANDSHAKE_MS,
+  LANE_WAIT_MS,
+  LANES_PER_PEER_MAX,
+} from '../../../src/net/limits.ts'
 import type { NetworkHost } from '../../../src/net/network-host.ts'
 import { eventually, introduce, type TestHost, withHosts } from '../../support/hosts.ts'
 
@@ -42,6 +47,8 @@ const some = (size: number): Uint8Array => Uint8Array.from({ length: size }, (_,
 const laneBytes = ({ host }: TestHost): number => host.status().traffic.lane.sentBytes
 const streamBytes = ({ host }: TestHost): number => host.status().traffic.stream.sentBytes
 
+const lanesOf = ({ host }: TestHost): number => host.status().connections[0]?.lanes ?? 0
+
 const withPair = (body: (a: TestHost, b: TestHost) => Promise<void>): Promise<void> =>
   withHosts(async open => {
     const [a, b] = await Promise.all([open(), open()])
@@ -52,13 +59,17 @@ const withPair = (body: (a: TestHost, b: TestHost) => Promise<void>): Promise<vo
 
 test('bulk goes over the lane, and its sockets carry one stream after another', () =>
   withPair(async (a, b) => {
+    // The first may find the lane's thread still starting.
+    await echo(a.host, b.host, some(1))
+    await eventually('a lane', () => lanesOf(a) > 0)
+    const before = streamBytes(a)
     for (const size of [0, 1, 5, 65_536, 1_000_000, 5_000_001]) {
       assert.deepEqual(await echo(a.host, b.host, some(size)), some(size))
     }
     assert.ok(laneBytes(a) > 6_000_000)
-    assert.equal(streamBytes(a), 0)
+    assert.equal(streamBytes(a), before)
     // The next may begin before the last is quite done.
-    assert.ok((a.host.status().connections[0]?.lanes ?? 0) <= 2)
+    assert.ok(lanesOf(a) <= 2)
   }))
 
 test('more streams at once than the lane has sockets go over libp2p', () =>
@@ -69,8 +80,8 @@ test('more streams at once than the lane has sockets go over libp2p', () =>
     for (const [at, answer] of (await Promise.all(answers)).entries()) {
       assert.equal(answer.length, 500_000 + at)
     }
-    assert.equal(a.host.status().connections[0]?.lanes, LANES_PER_PEER_MAX)
-    assert.ok(streamBytes(a) > 0 && laneBytes(a) > 0)
+    assert.ok(streamBytes(a) > 0)
+    await eventually('all lanes', () => lanesOf(a) === LANES_PER_PEER_MAX)
   }))
 
 test('a lane that cannot be reached costs one attempt, and libp2p carries the rest', () =>
@@ -85,6 +96,44 @@ test('a lane that cannot be reached costs one attempt, and libp2p carries the re
     }
     assert.equal(laneBytes(a), 0)
     assert.equal(a.events.filter(({ type }) => type === 'lane-failed').length, 1)
+  }))
+
+test('a lane that swallows what it is sent is not waited for', () =>
+  withHosts(async open => {
+    const silent = createServer(() => undefined)
+    await new Promise<void>(resolve => silent.listen(0, '127.0.0.1', resolve))
+    try {
+      const [a, b] = await Promise.all([open(), open({ lane: false })])
+      introduce(a.host, b.host)
+      serveEcho(b.host)
+      const { port } = silent.address() as AddressInfo
+      b.host.onRequest('lane.open', async () =>
+        encodeTicket({ port, id: '', key: new Uint8Array(32) }, new Uint8Array(16)),
+      )
+      const startMs = performance.now()
+      assert.deepEqual(await echo(a.host, b.host, some(1_000)), some(1_000))
+      assert.ok(performance.now() - startMs < LANE_CONNECT_MS, 'it took the other way before')
+      await eventually('given up', () => a.events.some(({ type }) => type === 'lane-failed'))
+      const againMs = performance.now()
+      assert.deepEqual(await echo(a.host, b.host, some(1_000)), some(1_000))
+      assert.ok(performance.now() - againMs < LANE_WAIT_MS, 'it is not tried again for a while')
+    } finally {
+      silent.close()
+    }
+  }))
+
+test('many streams opened at once never share a socket', () =>
+  withPair(async (a, b) => {
+    for (let turn = 0; turn < 5; turn++) {
+      const sizes = Array.from({ length: 12 }, (_, at) => 1_000 * at + turn)
+      const answers = await Promise.all(sizes.map(size => echo(a.host, b.host, some(size))))
+      assert.deepEqual(
+        answers.map(({ length }) => length),
+        sizes,
+      )
+    }
+    const refused = b.events.filter(({ type }) => type === 'refused')
+    assert.deepEqual(refused, [])
   }))
 
 /** Asks b for a ticket as a would, without using it. */
