@@ -6,7 +6,7 @@
  * matter. Bytes are those of our messages, without framing, encryption or TCP. Reference for false
  * deaths: the same core with everything of Lifeguard turned off (α5 β1).
  *
- *     npm run bench -- membership [--quick]
+ *     npm run bench -- membership [--quick] [--only=detection,slow,healing,loss,speed]
  */
 import { profiles } from '../src/membership/profile.ts'
 import { save } from './harness.ts'
@@ -14,7 +14,7 @@ import { type Detection, measureDetection } from './membership/detection.ts'
 import { playSlowNodes, plainSwim } from './membership/slow-nodes.ts'
 import {
   percentile,
-  printRows,
+  openTable,
   printVerdicts,
   seconds,
   type Verdict,
@@ -28,63 +28,57 @@ const several = (count: number): number => Math.max(1, Math.round(count * share)
 const verdicts: Verdict[] = []
 
 function detections(): Detection[] {
-  const ask = (
-    profile: 'lan' | 'fast' | 'wan',
-    size: number,
-    ending: 'power' | 'killed',
-    deaths: number,
-  ): Detection => measureDetection(profile, size, { ending, deaths: several(deaths) })
-  const found = [
-    ask('lan', 16, 'power', 100),
-    ask('lan', 16, 'killed', 100),
-    ask('lan', 100, 'power', 100),
-    ask('lan', 100, 'killed', 100),
-    ask('lan', 1_000, 'power', 20),
-    ask('fast', 5, 'power', 100),
-    ask('fast', 20, 'power', 200),
-    ask('fast', 20, 'killed', 100),
-    ask('wan', 100, 'power', 50),
-  ]
-  printRows('detection, seconds after the death: p50 / p99', [
-    [
-      'profile',
-      'N',
-      'ending',
-      'deaths',
-      'first suspects',
-      'first knows',
-      'all know',
-      'false',
-      'msg/s',
-      'B/s',
-    ],
-    ...found.map(
-      ({ profile, size, ending, deaths, suspectMs, firstMs, allMs, falseDeaths, idle }) => [
-        profile,
-        String(size),
-        ending,
-        String(deaths),
-        both(suspectMs),
-        both(firstMs),
-        both(allMs),
-        String(falseDeaths),
-        idle.messages.toFixed(2),
-        idle.bytes.toFixed(0),
-      ],
-    ),
+  const print = openTable('detection, seconds after the death: p50 / p99', [
+    'profile',
+    '   N',
+    'ending',
+    'deaths',
+    'first suspects',
+    ' first knows ',
+    '   all know  ',
+    'false',
+    'msg/s',
+    'B/s',
   ])
-  return found
+  const cases = [
+    ['lan', 16, 'power', 100],
+    ['lan', 16, 'killed', 100],
+    ['lan', 100, 'power', 100],
+    ['lan', 100, 'killed', 100],
+    ['lan', 1_000, 'power', 12],
+    ['fast', 5, 'power', 100],
+    ['fast', 20, 'power', 100],
+    ['fast', 20, 'killed', 100],
+    ['wan', 100, 'power', 50],
+  ] as const
+  return cases.map(([profile, size, ending, deaths]) => {
+    const found = measureDetection(profile, size, { ending, deaths: several(deaths) })
+    print([
+      profile,
+      String(size),
+      ending,
+      String(found.deaths),
+      both(found.suspectMs),
+      both(found.firstMs),
+      both(found.allMs),
+      String(found.falseDeaths),
+      found.idle.messages.toFixed(2),
+      found.idle.bytes.toFixed(0),
+    ])
+    return found
+  })
 }
 
 const both = (values: readonly number[]): string =>
   `${seconds(percentile(values, 0.5))} / ${seconds(percentile(values, 0.99))}`
+
+const p = (values: readonly number[], rank: number): number => percentile(values, rank) / 1_000
 
 function judgeDetection(found: readonly Detection[]): void {
   const row = (profile: string, size: number, ending = 'power'): Detection =>
     found.find(
       one => one.profile === profile && one.size === size && one.ending === ending,
     ) as Detection
-  const p = (values: readonly number[], share: number): number => percentile(values, share) / 1_000
   const hundred = row('lan', 100)
   const thousand = row('lan', 1_000)
   verdicts.push(
@@ -120,23 +114,24 @@ function judgeDetection(found: readonly Detection[]): void {
 
 function slowNodes() {
   const variants = [
-    ['SWIM α5β1', plainSwim],
-    ['Lifeguard α4β6', profiles.lan],
+    ['SWIM α5β1', plainSwim, 'messages'],
+    ['Lifeguard α4β6', profiles.lan, 'messages'],
+    ['Lifeguard α4β6', profiles.lan, 'loop'],
   ] as const
-  const rows = (['messages', 'loop'] as const).flatMap(kind =>
-    variants.map(([name, profile]) => ({ name, kind, ...playSlowNodes(profile, kind) })),
-  )
-  printRows('slow peers, N=100: verdicts "dead"', [
-    ['variant', 'blocked', 'all', 'about healthy', 'messages'],
-    ...rows.map(({ name, kind, deaths, falseDeaths, messages }) => [
-      name,
-      kind,
-      String(deaths),
-      String(falseDeaths),
-      `${(messages / 1e6).toFixed(2)} M`,
-    ]),
+  const print = openTable('slow peers, N=100: verdicts "dead"', [
+    '       variant',
+    ' blocked',
+    '     all',
+    'about healthy',
+    'messages',
   ])
-  const [swim, lifeguard, , loop] = rows
+  const rows = variants.map(([name, profile, kind]) => {
+    const played = playSlowNodes(profile, kind, share < 1)
+    const { deaths, falseDeaths, messages } = played
+    print([name, kind, String(deaths), String(falseDeaths), `${(messages / 1e6).toFixed(2)} M`])
+    return { name, kind, ...played }
+  })
+  const [swim, lifeguard, loop] = rows
   const ratio = (swim?.falseDeaths ?? 0) / Math.max(1, lifeguard?.falseDeaths ?? 0)
   verdicts.push(
     verdict('slow peers: times fewer false deaths than SWIM', ratio, '≥', 100),
@@ -146,20 +141,23 @@ function slowNodes() {
 }
 
 function healing() {
-  const cases = [10_000, 120_000, 600_000].flatMap(cutMs => [
-    { size: 20, cutMs, healMs: measureHealing(20, cutMs, several(16)) },
-    { size: 100, cutMs, healMs: measureHealing(100, cutMs, several(8)) },
+  const print = openTable('half/half partitions: seconds until all know all after mending', [
+    '  N',
+    'cut, s',
+    'seeds',
+    '  p50',
+    '  max',
   ])
-  printRows('half/half partitions: seconds until all know all after mending', [
-    ['N', 'cut, s', 'seeds', 'p50', 'max'],
-    ...cases.map(({ size, cutMs, healMs }) => [
-      String(size),
-      String(cutMs / 1_000),
-      String(healMs.length),
-      seconds(percentile(healMs, 0.5)),
-      seconds(Math.max(...healMs)),
-    ]),
+  const settings = [10_000, 120_000, 600_000].flatMap(cutMs => [
+    { size: 20, cutMs, seeds: several(12) },
+    { size: 100, cutMs, seeds: several(6) },
   ])
+  const cases = settings.map(({ size, cutMs, seeds }) => {
+    const healMs = measureHealing(size, cutMs, seeds)
+    const times = [seconds(percentile(healMs, 0.5)), seconds(Math.max(...healMs))]
+    print([String(size), String(cutMs / 1_000), String(seeds), ...times])
+    return { size, cutMs, healMs }
+  })
   const worst = (of: typeof cases): number =>
     Math.max(...of.flatMap(({ healMs }) => healMs)) / 1_000
   verdicts.push(
@@ -176,20 +174,23 @@ function healing() {
 
 function losses() {
   const nodeHours = 260 * share
-  const rows = [
-    ...[0.05, 0.1, 0.15, 0.2, 0.3].map(loss => measureLoss(loss, { model: 'stream', nodeHours })),
-    ...[0.05, 0.2].map(loss => measureLoss(loss, { model: 'datagram', nodeHours: nodeHours / 10 })),
-  ]
-  printRows('packet loss, N=100, nobody dies', [
-    ['model', 'loss', 'node-hours', 'false deaths', 'suspicions per node-hour'],
-    ...rows.map(({ model, loss, nodeHours: hours, falseDeaths, suspicions }) => [
-      model,
-      `${loss * 100} %`,
-      hours.toFixed(0),
-      String(falseDeaths),
-      (suspicions / hours).toFixed(2),
-    ]),
+  const print = openTable('packet loss, N=100, nobody dies', [
+    '   model',
+    'loss',
+    'node-hours',
+    'false deaths',
+    'suspicions per node-hour',
   ])
+  const cases = [
+    ...[0.05, 0.1, 0.15, 0.2, 0.3].map(loss => ({ loss, model: 'stream' as const, nodeHours })),
+    ...[0.05, 0.2].map(loss => ({ loss, model: 'datagram' as const, nodeHours: nodeHours / 10 })),
+  ]
+  const rows = cases.map(({ loss, model, nodeHours: hours }) => {
+    const found = measureLoss(loss, { model, nodeHours: hours })
+    const rate = (found.suspicions / hours).toFixed(2)
+    print([model, `${loss * 100} %`, hours.toFixed(0), String(found.falseDeaths), rate])
+    return found
+  })
   const kept = rows.filter(({ model, loss }) => model === 'stream' && loss <= 0.2)
   const hours = kept.reduce((sum, row) => sum + row.nodeHours, 0)
   const falseDeaths = kept.reduce((sum, row) => sum + row.falseDeaths, 0)
@@ -200,12 +201,26 @@ function losses() {
   return rows
 }
 
-const found = detections()
-judgeDetection(found)
-const slow = slowNodes()
-const healed = healing()
-const lost = losses()
-const speed = measureSpeed(1_000, 80_000)
-verdicts.push(verdict('speed at N=1000, times real time', speed, '≥', 100))
+const parts: Readonly<Record<string, () => unknown>> = {
+  detection: () => {
+    const found = detections()
+    judgeDetection(found)
+    return found
+  },
+  slow: slowNodes,
+  healing,
+  loss: losses,
+  speed: () => {
+    const speed = measureSpeed(1_000, 80_000)
+    verdicts.push(verdict('speed at N=1000, times real time', speed, '≥', 100))
+    return speed
+  },
+}
+
+const only = process.argv.filter(argument => argument.startsWith('--only='))
+const chosen = only.flatMap(argument => argument.slice('--only='.length).split(','))
+const answers = Object.entries(parts)
+  .filter(([name]) => chosen.length === 0 || chosen.includes(name))
+  .map(([name, run]) => ({ name, answer: run() }))
 printVerdicts(verdicts)
-save('membership', [{ found, slow, healed, lost, speed, verdicts }])
+if (chosen.length === 0) save('membership', [{ answers, verdicts }])

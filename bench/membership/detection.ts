@@ -23,10 +23,10 @@ export interface Idle {
   readonly bytes: number
 }
 
-const SETTLE_MS = 60_000
+const SETTLE_MS = 40_000
 const IDLE_MS = 60_000
 /** Longer than any detection takes. */
-const WATCH_MS = 60_000
+const WATCH_MS = 40_000
 /** Deaths in one swarm, so that it stays about as large. */
 const DEATHS_SHARE = 0.1
 

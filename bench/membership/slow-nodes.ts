@@ -8,6 +8,7 @@ export const plainSwim: Profile = {
   suspicionBeta: 1,
   healthMax: 0,
   tellsSuspects: false,
+  ripeShare: -1,
 }
 
 export interface SlowNodes {
@@ -21,14 +22,14 @@ const SIZE = 100
 const SETTLE_MS = 20_000
 const WORKLOAD_MS = 120_000
 const SLOW = [1, 4, 16]
-const BLOCKED_MS = [500, 2_000, 8_000, 32_000]
-const RUNNING_MS = [1, 64, 1_000, 4_000]
+const BLOCKED_MS = [2_000, 8_000, 32_000]
+const RUNNING_MS = [1, 1_000]
 
 /** The workload of the Lifeguard paper: some peers stand still and run in turns, for two minutes. */
-export function playSlowNodes(profile: Profile, kind: Block): SlowNodes {
+export function playSlowNodes(profile: Profile, kind: Block, isQuick: boolean): SlowNodes {
   const total = { deaths: 0, falseDeaths: 0, messages: 0 }
   let seed = 0
-  for (const slow of SLOW) {
+  for (const slow of isQuick ? SLOW.slice(0, 1) : SLOW) {
     for (const blockedMs of BLOCKED_MS) {
       for (const runningMs of RUNNING_MS) {
         const swarm: LeanSwarm = new LeanSwarm({

@@ -29,13 +29,14 @@ export function printVerdicts(verdicts: readonly Verdict[]): void {
   }
 }
 
-export function printRows(title: string, rows: readonly (readonly string[])[]): void {
+/** Prints a table line by line, for each may take a while; its columns are as wide as their heads. */
+export function openTable(
+  title: string,
+  heads: readonly string[],
+): (cells: readonly string[]) => void {
+  const print = (cells: readonly string[]): void =>
+    console.log(`  ${cells.map((cell, at) => cell.padStart(heads[at]?.length ?? 0)).join('  ')}`)
   console.log(`\n${title}`)
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map(row => (row[column] ?? '').length)),
-  )
-  for (const row of rows) {
-    const cells = row.map((cell, column) => cell.padStart(widths[column] ?? 0))
-    console.log(`  ${cells.join('  ')}`)
-  }
+  print(heads)
+  return print
 }

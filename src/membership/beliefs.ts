@@ -229,7 +229,9 @@ export class Beliefs {
     { from, isVerdict }: { from: PeerId; isVerdict: boolean },
   ): void {
     const { suspicion } = member
-    const isFatal = isVerdict && suspicion?.isRipe(this.#context.nowMs) === true
+    const { ripeShare } = this.#context.options.profile
+    const isRipe = suspicion === undefined ? ripeShare < 0 : suspicion.isRipe(this.#context.nowMs)
+    const isFatal = isVerdict && isRipe
     if (!isFatal && suspicion?.isNews(accusation.accuser) === false) return
     if (!this.#isGenuine(accusation, from)) return
     if (isFatal) this.#die(member, accusation, `${accusation.accuser} found it dead`)

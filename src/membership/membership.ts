@@ -60,7 +60,8 @@ export class Membership {
 
   /** When the next `wake` is due; infinite if never. Changes with every step. */
   get wakeAtMs(): number {
-    return this.#context.timers.peek()?.atMs ?? Number.POSITIVE_INFINITY
+    const due = this.#isGone ? undefined : this.#context.timers.peek()
+    return due?.atMs ?? Number.POSITIVE_INFINITY
   }
 
   /** Rumours that wait to be told. */

@@ -19,6 +19,11 @@ export interface Profile {
   readonly healthMax: number
   /** Whether a message to a suspect tells it first of the suspicion (Buddy). */
   readonly tellsSuspects: boolean
+  /**
+   * How ripe a suspicion must be here before another's verdict ends it, as a share of its shortest
+   * duration. Negative: any verdict is believed at once, as in plain SWIM.
+   */
+  readonly ripeShare: number
   readonly gossipMs: number
   /** How many peers are told each time. */
   readonly gossipFanout: number
@@ -45,6 +50,7 @@ const lan: Profile = {
   suspicionBeta: 6,
   healthMax: 7,
   tellsSuspects: true,
+  ripeShare: 0.5,
   gossipMs: 200,
   gossipFanout: 3,
   syncMs: 30_000,

@@ -53,10 +53,10 @@ export interface Seal {
 }
 
 export const PEER_BYTES_MAX = 128
-export const ADDRESSES_MAX = 8
-export const ADDRESS_BYTES_MAX = 128
-export const ZONE_BYTES_MAX = 64
-export const VERSION_BYTES_MAX = 32
+const ADDRESSES_MAX = 8
+const ADDRESS_BYTES_MAX = 128
+const ZONE_BYTES_MAX = 64
+const VERSION_BYTES_MAX = 32
 export const META_BYTES_MAX = 512
 export const SIGNATURE_BYTES = 64
 /** So that any record and an accusation of its peer fit into one message. */

@@ -15,6 +15,7 @@ export class Suspicion {
   readonly #confirmationsMax: number
   readonly #minMs: number
   readonly #maxMs: number
+  readonly #ripeShare: number
 
   /** @param n how many peers are thought to live, this one included */
   constructor(
@@ -23,6 +24,7 @@ export class Suspicion {
   ) {
     this.startedMs = nowMs
     this.#accusers = [accuser]
+    this.#ripeShare = profile.ripeShare
     this.#confirmationsMax = confirmationsNeeded(profile, n)
     this.#minMs = suspicionMinMs(profile, n)
     this.#maxMs = this.#confirmationsMax === 0 ? this.#minMs : this.#minMs * profile.suspicionBeta
@@ -48,7 +50,7 @@ export class Suspicion {
 
   /** Whether it has lasted so long that another's verdict may be believed. */
   isRipe(nowMs: number): boolean {
-    return nowMs - this.startedMs >= this.#minMs / 2
+    return nowMs - this.startedMs >= this.#minMs * this.#ripeShare
   }
 
   #timeoutMs(): number {

@@ -17,8 +17,12 @@ import { RECONNECT_OFTEN_MS, syncIntervalMs } from './profile.ts'
 
 /** Questions asked and not yet answered. */
 const ASKED_MAX = 4
-/** A newcomer compares again soon, for others may be coming at the same time. */
-const FIRST_SYNC_PERIODS = 5
+/**
+ * A newcomer compares again soon, for others may be coming at the same time: every so many periods,
+ * until a comparison finds no difference, but not more often than so.
+ */
+const EARLY_SYNC_PERIODS = 5
+const EARLY_SYNCS_MAX = 6
 /** How many of the peers to join through are remembered. */
 const SEEDS_MAX = 64
 
@@ -31,7 +35,8 @@ export class Syncer {
   readonly #context: Context
   readonly #own: OwnRecord
   readonly #beliefs: Beliefs
-  readonly #asked = new Set<PeerId>()
+  readonly #asked = new Map<PeerId, SyncMessage['type']>()
+  #earlySyncs = EARLY_SYNCS_MAX
   #seeds: readonly PeerId[] = []
   #caughtUpAtMs = Number.NEGATIVE_INFINITY
 
@@ -43,7 +48,7 @@ export class Syncer {
 
   start(): void {
     const { profile, random } = this.#context.options
-    const firstMs = random.float() * FIRST_SYNC_PERIODS * profile.periodMs
+    const firstMs = random.float() * EARLY_SYNC_PERIODS * profile.periodMs
     this.#context.after(firstMs, () => this.#syncNow())
     this.#context.after(random.float() * profile.reconnectMs, () => this.#reconnect())
   }
@@ -70,7 +75,7 @@ export class Syncer {
 
   ask(peer: PeerId): void {
     if (this.#asked.has(peer) || this.#asked.size >= ASKED_MAX || this.#own.isLeft) return
-    this.#asked.add(peer)
+    this.#asked.set(peer, 'digest')
     const hashes = this.#hashes(bucketsFor(this.#context.table.size + 1))
     const question: SyncMessage = { type: 'digest', own: this.#own.record, hashes }
     this.#context.effect({ type: 'ask', to: peer, question })
@@ -84,6 +89,7 @@ export class Syncer {
   }
 
   hearAnswer(answer: SyncMessage, from: PeerId): void {
+    if (answer.type === 'same' && this.#asked.get(from) === 'digest') this.#earlySyncs = 0
     this.#asked.delete(from)
     this.#beliefs.hearRecord(answer.own, from)
     if (answer.type !== 'differ') return
@@ -91,7 +97,7 @@ export class Syncer {
     const entries = this.#whatTheyLack(answer)
     if (entries.length === 0 && !answer.entries.some(entry => this.#isMyDeath(entry))) return
     if (this.#asked.has(from)) return
-    this.#asked.add(from)
+    this.#asked.set(from, 'entries')
     const question: SyncMessage = { type: 'entries', own: this.#own.record, entries }
     this.#context.effect({ type: 'ask', to: from, question })
   }
@@ -106,7 +112,12 @@ export class Syncer {
 
   #syncNow(): void {
     const { profile } = this.#context.options
-    this.#context.after(syncIntervalMs(profile, this.#context.n), () => this.#syncNow())
+    const isEarly = this.#earlySyncs > 0
+    if (isEarly) this.#earlySyncs--
+    const delayMs = isEarly
+      ? EARLY_SYNC_PERIODS * profile.periodMs
+      : syncIntervalMs(profile, this.#context.n)
+    this.#context.after(delayMs, () => this.#syncNow())
     const [peer] = this.#context.table.pick(1, isLive)
     if (peer !== undefined) this.ask(peer.peer)
   }

@@ -29,7 +29,7 @@ export interface Vitals {
   readonly clock: ClockVitals
 }
 
-export interface ClockVitals {
+interface ClockVitals {
   readonly status: ClockStatusName
   /** Microseconds by which the peer believes its wall clock to be off. */
   readonly offsetUs: number
@@ -41,9 +41,9 @@ const clockStatuses = ['INIT', 'SYNCED', 'HOLDOVER', 'UNSYNCED', 'DISRUPTED'] as
 export type ClockStatusName = (typeof clockStatuses)[number]
 
 /** Numbers beyond these are nonsense; the message that holds them is refused. */
-export const LAG_MS_MAX = 86_400_000
+const LAG_MS_MAX = 86_400_000
 export const CLOCK_US_MAX: number = 2 ** 50
-export const HEALTH_MAX = 7
+const HEALTH_MAX = 7
 export const VITALS_BYTES_MAX = 48
 
 /** What is said of a peer that has nothing to say yet. */

@@ -275,11 +275,13 @@ class MembershipDriver implements MembershipService {
     const delayMs = Math.max(WAKE_MIN_MS, atMs - this.#nowMs())
     const timer = this.#environment.timers.after(delayMs, () => {
       this.#options.turns.afterPoll(() => {
-        this.#timer = undefined
+        // Another may have been set since: forgotten it would fire beside the next for ever.
+        if (this.#timer === armed) this.#timer = undefined
         this.#post({ type: 'wake' })
       })
     })
-    this.#timer = { atMs, timer }
+    const armed = { atMs, timer }
+    this.#timer = armed
   }
 
   #nowMs(): number {

@@ -1,6 +1,8 @@
 import type { Random } from '../../../src/base/environment.ts'
 import { signAccusation } from '../../../src/membership/accusation.ts'
+import type { Rumor } from '../../../src/membership/message.ts'
 import { type ProfileName, profiles } from '../../../src/membership/profile.ts'
+import { SIGNATURE_BYTES } from '../../../src/membership/record.ts'
 import { demand } from '../scenario.ts'
 import { type LeanNode, recordOf } from './lean-swarm.ts'
 import { sealOf } from './sim-seal.ts'
@@ -194,7 +196,11 @@ const restart: Story = setting => {
     if (!hasDisk) victim.ceiling = Math.max(victim.ceiling, highest)
     watched.convergence(30_000)
     const after = victim.core?.peer(victim.name, swarm.nowMs)?.incarnation ?? 0
-    demand(after > before, `restarted at incarnation ${after} after ${before}`)
+    // Without its disk, and back before it was missed, nobody could tell that it was away.
+    demand(
+      after > before || (!hasDisk && after === before),
+      `restarted at incarnation ${after} after ${before}`,
+    )
   }
   watched.demandNoDeath(0, ({ subject }) => subject === victim)
   return watched
@@ -231,51 +237,93 @@ const forgetting: Story = setting => {
   return watched
 }
 
-/** A member lies: forged records and accusers, invented accusers, verdicts, far futures. */
+/** A member lies, each time in the same way: nobody dies of it, and forgeries are noticed. */
 const liar: Story = setting => {
   const watched = acquainted(setting)
   const { swarm } = watched
-  const [source, ...others] = setting.random.shuffle(swarm.nodes)
+  const { random } = setting
+  const [source, ...others] = random.shuffle(swarm.nodes)
   if (source === undefined) return watched
-  for (let lies = 0; lies < 40; lies++) {
-    const victim = setting.random.pick(others)
-    const rumors = [
-      lie(setting.random, { source, victim, witness: setting.random.pick(others) }, swarm.nowMs),
-    ]
-    for (const to of setting.random.shuffle(others).slice(0, 5)) {
+  const { tell, isForgery, isBelieved } = random.pick(lies)
+  for (let times = 0; times < 20; times++) {
+    const [victim, witness] = random.shuffle(others)
+    if (victim === undefined || witness === undefined) break
+    const incarnation = victim.core?.peer(victim.name, swarm.nowMs)?.incarnation ?? 1
+    const rumors = [tell({ random, source, victim, witness, incarnation })]
+    for (const to of random.shuffle(others).slice(0, 5)) {
       swarm.inject(source, to, { type: 'gossip', rumors })
     }
     swarm.advance(500)
   }
   watched.demandNoDeath(0)
-  demand(swarm.refused > 0, 'no lie was noticed')
+  demand(!isForgery || swarm.refused > 0, 'a forgery went unnoticed')
+  const suspicions = watched.since(SETTLE_MS, 'SUSPECT').length
+  demand(isBelieved || suspicions === 0, `${suspicions} believed a lie`)
   return watched
 }
 
-function lie(
-  random: Random,
-  { source, victim, witness }: { source: LeanNode; victim: LeanNode; witness: LeanNode },
-  nowMs: number,
-) {
-  const incarnation = victim.core?.peer(victim.name, nowMs)?.incarnation ?? 1
-  const accusation = (accuser: string, signer: string, at = incarnation) =>
-    signAccusation(sealOf(signer), 'lean', {
-      kind: random.pick(['suspect', 'dead']),
-      subject: victim.name,
-      incarnation: at,
-      accuser,
-    })
-  const stranger = `12D3KooWStranger${random.u32()}`
-  const lies = [
-    () => ({ ...recordOf(victim, incarnation + 1_000), signature: new Uint8Array(64) }),
-    () => ({ ...recordOf(victim, 2 ** 47), signature: recordOf(source, 1).signature }),
-    () => accusation(source.name, source.name),
-    () => accusation(witness === victim ? source.name : witness.name, source.name),
-    () => accusation(stranger, stranger),
-    () => accusation(source.name, source.name, incarnation + 5),
-  ]
-  return random.pick(lies)()
+interface Scene {
+  readonly random: Random
+  readonly source: LeanNode
+  readonly victim: LeanNode
+  readonly witness: LeanNode
+  /** The victim's. */
+  readonly incarnation: number
 }
+
+interface Lie {
+  readonly tell: (scene: Scene) => Rumor
+  /** Shows that the liar is one. */
+  readonly isForgery: boolean
+  /** The lie a peer may tell: its own word against another, who refutes it. */
+  readonly isBelieved: boolean
+}
+
+const lies: readonly Lie[] = [
+  {
+    tell: ({ victim, incarnation }) => ({
+      ...recordOf(victim, incarnation + 1_000),
+      signature: new Uint8Array(SIGNATURE_BYTES),
+    }),
+    isForgery: true,
+    isBelieved: false,
+  },
+  {
+    tell: ({ victim, source }) => ({
+      ...recordOf(victim, 2 ** 47),
+      signature: recordOf(source, 1).signature,
+    }),
+    isForgery: true,
+    isBelieved: false,
+  },
+  { tell: scene => accuse(scene, scene.witness.name), isForgery: true, isBelieved: false },
+  {
+    tell: scene => {
+      const stranger = `12D3KooWStranger${scene.random.u32()}`
+      return accuse(scene, stranger, stranger)
+    },
+    isForgery: false,
+    isBelieved: false,
+  },
+  {
+    tell: scene => accuse({ ...scene, incarnation: scene.incarnation + 5 }, scene.source.name),
+    isForgery: false,
+    isBelieved: false,
+  },
+  { tell: scene => accuse(scene, scene.source.name), isForgery: false, isBelieved: true },
+]
+
+const accuse = (
+  { random, victim, source, incarnation }: Scene,
+  accuser: string,
+  signer: string = source.name,
+): Rumor =>
+  signAccusation(sealOf(signer), 'lean', {
+    kind: random.pick(['suspect', 'dead']),
+    subject: victim.name,
+    incarnation,
+    accuser,
+  })
 
 export const stories: Readonly<Record<string, Story>> = {
   crash,

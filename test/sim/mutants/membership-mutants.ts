@@ -34,14 +34,8 @@ const changes: readonly Omit<Mutant, 'scenario'>[] = [
   {
     name: "believe anybody's verdict at once",
     file: 'membership/beliefs.ts',
-    find: `const isFatal = isVerdict && suspicion?.isRipe(this.#context.nowMs) === true`,
+    find: `const isFatal = isVerdict && isRipe`,
     replace: `const isFatal = isVerdict`,
-  },
-  {
-    name: 'take hearsay for a verdict',
-    file: 'membership/beliefs.ts',
-    find: `const isVerdict = isGossip && accusation.kind === 'dead' && !accusation.isHearsay`,
-    replace: `const isVerdict = accusation.kind === 'dead'`,
   },
   {
     name: 'never try the dead again',
@@ -95,12 +89,6 @@ const changes: readonly Omit<Mutant, 'scenario'>[] = [
     replace: ``,
   },
   {
-    name: 'never probe newcomers',
-    file: 'membership/prober.ts',
-    find: `      this.#pass = this.#context.options.random.shuffle(this.#context.table.members.filter(isLive))`,
-    replace: `      this.#pass = this.#pass.length > 2 ? this.#pass : this.#context.table.members.filter(isLive)`,
-  },
-  {
     name: 'remember the dead for ever',
     file: 'membership/membership.ts',
     find: `      for (const member of table.members.filter(isForgotten)) this.#beliefs.forget(member)`,
@@ -113,23 +101,10 @@ const changes: readonly Omit<Mutant, 'scenario'>[] = [
     replace: `    this.#become(this.record.incarnation + 1, this.#description, false)`,
   },
   {
-    name: 'judge after a stall without listening first',
-    file: 'membership/membership.ts',
-    find: `    this.#prober.voidProbe()
-    this.#beliefs.postponeVerdicts(options.profile.periodMs)`,
-    replace: `    void options`,
-  },
-  {
     name: 'invented accusers count',
     file: 'membership/beliefs.ts',
     find: `    return accuser === options.self || table.get(accuser) !== undefined`,
     replace: `    return accuser === options.self || table.size > 0`,
-  },
-  {
-    name: 'one accuser confirms itself',
-    file: 'membership/suspicion.ts',
-    find: ` && !this.#accusers.includes(accuser)`,
-    replace: ``,
   },
   {
     name: 'ignore what admission says',
