@@ -6,7 +6,7 @@ import { parse } from 'smol-toml'
 import { type Failure, HoldfastError } from '../base/errors.ts'
 
 /** What `up` can be told, by flag, environment or file. All as text, as people write it. */
-export const settingNames = [
+const settingNames = [
   'data',
   'join',
   'listen',
@@ -17,7 +17,7 @@ export const settingNames = [
   'mdns',
   'log-level',
 ] as const
-export type SettingName = (typeof settingNames)[number]
+type SettingName = (typeof settingNames)[number]
 export type Settings = Readonly<Partial<Record<SettingName, string>>>
 
 export const DEFAULT_DATA = './holdfast-data'

@@ -1,6 +1,5 @@
 import { hostname } from 'node:os'
 
-import type { PeerId } from '../base/environment.ts'
 import type { InviteOptions } from './admission/admission.ts'
 import { silentLog } from './log.ts'
 import type { NodeOptions } from './node-options.ts'
@@ -35,7 +34,7 @@ export interface HoldfastNode {
    * @param peer its id, or its name if only one peer has it
    * @throws {HoldfastError} `NO_AUTHORITY`, `NOT_A_MEMBER`, `AMBIGUOUS`
    */
-  ban(peer: PeerId | string): Promise<void>
+  ban(peer: string): Promise<void>
 
   /** Every peer of the network as this one sees it, itself included, in order of their ids. */
   peers(): readonly PeerView[]

@@ -2,7 +2,7 @@ import { createServer } from 'node:net'
 
 import { HoldfastError } from '../base/errors.ts'
 
-export const DEFAULT_PORT = 4801
+const DEFAULT_PORT = 4801
 /** How many ports after the default are tried. */
 const PORTS_TRIED_MAX = 200
 const ANY_HOST = '0.0.0.0'

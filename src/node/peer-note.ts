@@ -1,6 +1,6 @@
 import { BinaryReader } from '../base/binary-reader.ts'
 import { BinaryWriter } from '../base/binary-writer.ts'
-import { fromUtf8 } from '../base/bytes.ts'
+import { fromUtf8, toUtf8 } from '../base/bytes.ts'
 import { META_BYTES_MAX } from '../membership/record.ts'
 import { NAME_BYTES_MAX } from './node-options.ts'
 
@@ -26,7 +26,9 @@ export function decodeNote(bytes: Uint8Array): { readonly name: string } {
 
 /** As much of a name as fits. */
 export function fittingName(name: string): string {
-  let fitting = name.toWellFormed()
-  while (fromUtf8(fitting).length > NAME_BYTES_MAX) fitting = [...fitting].slice(0, -1).join('')
-  return fitting
+  const bytes = fromUtf8(name.toWellFormed())
+  // What is cut in the middle of a character ends in U+FFFD, which is left out.
+  return bytes.length <= NAME_BYTES_MAX
+    ? name.toWellFormed()
+    : toUtf8(bytes.subarray(0, NAME_BYTES_MAX)).replace(/\uFFFD+$/, '')
 }

@@ -119,7 +119,7 @@ export class Peer implements HoldfastNode {
     return admission.invite(options, invitingAddresses(host))
   }
 
-  async ban(peer: PeerId | string): Promise<void> {
+  async ban(peer: string): Promise<void> {
     const { admission } = this.#require()
     await admission.ban(resolvePeer(this.peers(), peer))
   }
@@ -396,10 +396,11 @@ function levelOf(event: NetEvent): 'debug' | 'info' | 'warn' {
   return isIdentify ? 'debug' : 'warn'
 }
 
+const isLocal = (address: string): boolean => /^\/ip4\/127\.|^\/ip6\/::1\//.test(address)
+
 /** Where a newcomer is sent: addresses others can reach first, this machine's own last. */
 function invitingAddresses(host: NetworkHost): readonly string[] {
   const addresses = host.addresses().map(address => address.replace(/\/p2p\/[^/]+$/, ''))
-  const isLocal = (address: string): boolean => /^\/ip4\/127\.|^\/ip6\/::1\//.test(address)
   return [...addresses.filter(each => !isLocal(each)), ...addresses.filter(isLocal)]
 }
 

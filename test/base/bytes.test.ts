@@ -7,9 +7,11 @@ import {
   compare,
   concat,
   equals,
+  fromBase58,
   fromHex,
   fromUtf8,
   isZero,
+  toBase58,
   toHex,
   toUtf8,
 } from '../../src/base/bytes.ts'
@@ -82,4 +84,17 @@ test('isZero sees a single bit anywhere', () => {
     bitSet[index] = 1 << (index % 8)
     assert.equal(isZero(bitSet), false)
   }
+})
+
+test('base58 comes back as the same bytes, and knows no look-alikes', () => {
+  fc.assert(
+    fc.property(bytes, input => {
+      const text = toBase58(input)
+      assert.match(text, /^[1-9A-HJ-NP-Za-km-z]*$/)
+      assert.deepEqual(Uint8Array.from(fromBase58(text)), input)
+    }),
+  )
+  assert.equal(toBase58(fromUtf8('Hello World!')), '2NEpo7TZRRrLZSi2U')
+  for (const text of ['0', 'O', 'I', 'l', '2NEpo 7'])
+    assert.throws(() => fromBase58(text), { code: 'MALFORMED' })
 })

@@ -17,15 +17,15 @@ interface Scene {
   readonly node: HoldfastNode
   readonly gateway: Gateway
   readonly directory: string
-  ask(
+  readonly ask: (
     path: string,
     options?: { method?: string; headers?: Record<string, string>; body?: string },
-  ): Promise<{ readonly status: number; readonly body: string }>
+  ) => Promise<{ readonly status: number; readonly body: string }>
   readonly bearer: Record<string, string>
 }
 
 /** A peer with a gateway, for as long as a test takes. */
-function withGateway(test: (scene: Scene) => Promise<void>): Promise<void> {
+function withGateway(story: (scene: Scene) => Promise<void>): Promise<void> {
   return withDirectory(async directory => {
     const node = createNode({ dataDirectory: directory, listen: ['/ip4/127.0.0.1/tcp/0'] })
     await node.start()
@@ -34,7 +34,7 @@ function withGateway(test: (scene: Scene) => Promise<void>): Promise<void> {
     const { token } = await findAccess(directory)
     const bearer = { authorization: `Bearer ${token}` }
     try {
-      await test({ node, gateway, directory, bearer, ask: (...args) => ask(gateway.url, ...args) })
+      await story({ node, gateway, directory, bearer, ask: (...args) => ask(gateway.url, ...args) })
     } finally {
       await gateway.stop()
       await node.stop()

@@ -46,7 +46,7 @@ const ANSWER_MS = 5000
 const PRESENT_AFTER_MS = 1000
 
 /** What admission asks of the network beyond the seam. */
-export interface Connections {
+interface Connections {
   /** The peers to stay connected with. */
   keep(peers: readonly PeerId[]): void
   /** Closes the connections to a peer, which may come back. */

@@ -1,5 +1,5 @@
-import { BinaryReader } from '../../base/binary-reader.ts'
-import { BinaryWriter } from '../../base/binary-writer.ts'
+import type { BinaryReader } from '../../base/binary-reader.ts'
+import type { BinaryWriter } from '../../base/binary-writer.ts'
 import type { PeerId } from '../../base/environment.ts'
 import { INVITE_ID_BYTES, INVITE_SECRET_BYTES } from './invite.ts'
 import { PEER_BYTES_MAX, readRole, type Role, writeRole, ZONE_BYTES_MAX } from './member-record.ts'

@@ -38,11 +38,11 @@ import type { MemberStatus } from './member-table.ts'
 /** Thirty days. */
 export const CERTIFICATE_MS: number = 30 * 86_400_000
 /** How long a newcomer may take to answer a challenge. */
-export const NONCE_MS = 30_000
+const NONCE_MS = 30_000
 /** Challenges that may be open at once; the oldest goes first. */
-export const CHALLENGES_MAX = 1024
+const CHALLENGES_MAX = 1024
 /** Invites that are neither used up nor expired. */
-export const INVITES_MAX = 1000
+const INVITES_MAX = 1000
 export const INVITE_USES_MAX = 10_000
 
 export interface NewInvite {

@@ -26,7 +26,7 @@ import { NETWORK_ID_BYTES } from './trust.ts'
 export const JOIN_PROTOCOL = 'join'
 
 export const NONCE_BYTES = 16
-export const PROOF_BYTES = 32
+const PROOF_BYTES = 32
 export const NETWORK_KEY_BYTES = 32
 
 export type JoinRequest =

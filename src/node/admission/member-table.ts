@@ -139,7 +139,7 @@ export class MemberTable {
 }
 
 /** What a record is called when tables are compared. */
-export const nameOf = (bytes: Uint8Array): string =>
+const nameOf = (bytes: Uint8Array): string =>
   toHex(createHash('sha256').update(bytes).digest().subarray(0, RECORD_NAME_BYTES))
 
 function supersedes(record: MemberRecord, before: MemberRecord): boolean {

@@ -17,7 +17,7 @@ export interface Trust {
 }
 
 /** A network is named after the key that founded it, so that an invite need only carry the key. */
-export const networkIdOf = (authority: Uint8Array): Uint8Array =>
+const networkIdOf = (authority: Uint8Array): Uint8Array =>
   new Uint8Array(
     createHash('sha256').update(fromUtf8('holdfast network 1\0')).update(authority).digest(),
   )
