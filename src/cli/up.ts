@@ -8,6 +8,11 @@ import { DEFAULT_DATA, invalid, type Settings } from './settings.ts'
 
 const GATEWAY_HOST = '127.0.0.1'
 const GATEWAY_PORT = 4800
+/** How a peer is started from here: by npm in a checkout, by its name where it is installed. */
+const [upAgain, invite] =
+  process.env['npm_lifecycle_event'] === 'start'
+    ? ['npm start --', 'npm run holdfast -- invite']
+    : ['holdfast up', 'holdfast invite']
 /** The invite that a new network begins with. */
 const FIRST_INVITE = { uses: 10, expiresInMs: 3_600_000 } as const
 const profileNames = ['lan', 'fast', 'wan'] as const
@@ -91,9 +96,9 @@ function describe(
     lines.push(
       'Let another machine join (ten times, within an hour):',
       '',
-      `  holdfast up --join ${token}`,
+      `  ${upAgain} --join ${token}`,
     )
-  else if (isAuthority) lines.push('Let another machine join: holdfast invite')
+  else if (isAuthority) lines.push(`Let another machine join: ${invite}`)
   return `${lines.join('\n')}\n`
 }
 
