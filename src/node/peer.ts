@@ -314,7 +314,9 @@ export class Peer implements HoldfastNode {
       this.#peerChanged(change, host)
     })
     book.onChange(record => this.#recordChanged(record, membership))
-    if (others().length > 0) membership.join(others())
+    // Of many a newcomer knows as yet that they exist, not where; the protocol asks one by one.
+    const reachable = others().filter(peer => host.addressesOf(peer).length > 0)
+    membership.join(reachable.length > 0 ? reachable : others())
   }
 
   #peerChanged(change: MembershipChange, host: NetworkHost): void {

@@ -2,6 +2,7 @@
  * Bugs to plant, made while the module is loaded, so that production code carries no switches. The
  * simulator must find every one of them.
  */
+import { admissionMutants } from './admission-mutants.ts'
 import { fragmentMutants } from './fragment-mutants.ts'
 import { membershipMutants } from './membership-mutants.ts'
 import type { Mutant } from './mutant.ts'
@@ -17,4 +18,5 @@ export const mutants: readonly Mutant[] = [
   ...networkMutants,
   ...fragmentMutants,
   ...membershipMutants,
+  ...admissionMutants,
 ]

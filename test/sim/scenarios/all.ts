@@ -1,4 +1,5 @@
 import type { Scenario } from '../scenario.ts'
+import { admissionScenario } from './admission.ts'
 import { fragmentsScenario } from './fragments.ts'
 import { membershipScenario } from './membership.ts'
 import { networkScenario } from './network.ts'
@@ -6,8 +7,7 @@ import { walScenario } from './wal.ts'
 
 /** Every scenario the runner knows, by name. */
 export const scenarios: ReadonlyMap<string, Scenario> = new Map(
-  [walScenario, networkScenario, fragmentsScenario, membershipScenario].map(scenario => [
-    scenario.name,
-    scenario,
-  ]),
+  [walScenario, networkScenario, fragmentsScenario, membershipScenario, admissionScenario].map(
+    scenario => [scenario.name, scenario],
+  ),
 )
