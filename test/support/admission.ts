@@ -38,6 +38,8 @@ export class AdmissionPeer {
   readonly lines: LogLine[] = []
   /** Undefined while the process does not run, or is not yet a member. */
   running: AdmittedPeer | undefined
+  /** The invite it tried last: the one it got in with, if it is a member. */
+  tried = ''
   /** Why the last start failed. */
   failure: unknown
   readonly #beginning: Beginning
@@ -117,7 +119,8 @@ export class AdmissionPeer {
     const beginning = this.#beginning
     if (beginning.type === 'found')
       return foundNetwork(files, { self, zone: 'zone-a', clock, secrets })
-    const invite = parseInvite(beginning.token())
+    this.tried = beginning.token()
+    const invite = parseInvite(this.tried)
     const welcome = await joinNetwork(network, invite, beginning.zone ?? '')
     const book = new MemberBook(files, trustIn(invite.authority), () => clock.wallMs())
     return acceptWelcome(files, { invite, welcome, self, book })

@@ -150,10 +150,10 @@ class AdmissionRun {
   }
 
   /** A newcomer that is at work says that it was let in. */
-  #note({ name, running, failure }: AdmissionPeer): void {
+  #note({ name, running, failure, tried }: AdmissionPeer): void {
     if (failure !== undefined && codeOf(failure) === undefined) this.#world.fail(failure)
     if (running === undefined || this.#admitted.has(name)) return
-    const invite = this.#chosen.get(name) as Issued
+    const invite = this.#invites.find(({ token }) => token === tried) as Issued
     demand(!this.#bansDone.has(name), `${name} got in although it is banned`)
     this.#admitted.add(name)
     this.#counts.admitted++
