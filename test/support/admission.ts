@@ -40,6 +40,10 @@ export class AdmissionPeer {
   running: AdmittedPeer | undefined
   /** The invite it tried last: the one it got in with, if it is a member. */
   tried = ''
+  /** How often it had no network to return to. */
+  begins = 0
+  /** Called whenever it has come to be at work as a member. */
+  onRunning: () => void = () => {}
   /** Why the last start failed. */
   failure: unknown
   readonly #beginning: Beginning
@@ -99,6 +103,7 @@ export class AdmissionPeer {
     })
     admission.start()
     this.running = { environment, admission, admitted, refusals, dropped }
+    this.onRunning()
     const reconnecting = (async (): Promise<never> => {
       for (;;) {
         await sleep(timers, 2000)
@@ -117,6 +122,7 @@ export class AdmissionPeer {
     const { clock, network } = environment
     const { self } = network
     const beginning = this.#beginning
+    this.begins++
     if (beginning.type === 'found')
       return foundNetwork(files, { self, zone: 'zone-a', clock, secrets })
     this.tried = beginning.token()

@@ -41,13 +41,6 @@ const bugs: readonly Omit<Mutant, 'scenario'>[] = [
     replace: `networkKey,`,
   },
   {
-    name: 'a certificate undoes a ban',
-    file: 'node/admission/member-table.ts',
-    find: `  if (record.kind !== before.kind) return record.kind === 'revocation'
-`,
-    replace: ``,
-  },
-  {
     name: 'believe the books alone about serials',
     file: 'node/admission/authority.ts',
     find: `Math.max(options.books.lastSerial, options.lastSerialSeen)`,
@@ -60,12 +53,6 @@ const bugs: readonly Omit<Mutant, 'scenario'>[] = [
 `,
     replace: `    if (!equals(digest, book.table.digest) || this.#comparing.has(from)) return
 `,
-  },
-  {
-    name: 'do not give what the other wants',
-    file: 'node/admission/spread.ts',
-    find: `      .filter(name => !theirs.has(name))`,
-    replace: `      .filter(name => theirs.has(name))`,
   },
   {
     name: 'a member before its credentials are durable',

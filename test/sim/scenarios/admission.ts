@@ -4,6 +4,7 @@ import { codeOf } from '../../../src/base/errors.ts'
 import type { Role } from '../../../src/node/admission/member-record.ts'
 import { AdmissionPeer } from '../../support/admission.ts'
 import { demand, type Scenario } from '../scenario.ts'
+import type { Ending } from '../sim-peer.ts'
 import type { World } from '../world.ts'
 
 /**
@@ -21,6 +22,8 @@ export const admissionScenario: Scenario = {
 const NEWCOMERS = ['a', 'b', 'c', 'd', 'e', 'f']
 const PAUSE_MS = 400
 const DOWN_MS = 2000
+/** What an honest host never answers. */
+const unexpected: readonly string[] = ['PEER_FAILED', 'UNTRUSTED', 'MALFORMED']
 /** Longer than a connection on which nothing arrives is held, and some comparisons. */
 const MENDED_MS = 45_000
 
@@ -39,10 +42,11 @@ class AdmissionRun {
   readonly #invites: Issued[] = []
   /** The invite each newcomer tries. */
   readonly #chosen = new Map<string, Issued>()
-  /** Newcomers that were told they are members. */
-  readonly #admitted = new Set<string>()
+  /** Newcomers that were told they are members, and how often they had begun by then. */
+  readonly #admitted = new Map<string, number>()
   readonly #bansTried = new Set<string>()
   readonly #bansDone = new Set<string>()
+  #isMended = false
   readonly #counts = { invites: 0, admitted: 0, bans: 0, crashes: 0, refused: 0, checks: 0 }
 
   constructor(world: World) {
@@ -58,7 +62,16 @@ class AdmissionRun {
     )
   }
 
+  /** The moment after somebody got in is the one in which most can be lost. */
+  #gotIn(peer: AdmissionPeer): void {
+    this.#note(peer)
+    const victim = this.#random.pick([this.#founder, peer])
+    if (!this.#isMended && this.#random.chance(0.4))
+      this.#world.schedule(0, () => this.#crash(victim, 'power'))
+  }
+
   async play(durationMs: number): Promise<Record<string, number>> {
+    for (const peer of this.#peers) peer.onRunning = () => this.#gotIn(peer)
     this.#founder.start()
     const endMs = this.#world.nowMs + durationMs
     while (this.#world.nowMs < endMs) {
@@ -81,7 +94,8 @@ class AdmissionRun {
       () => this.#startSome(),
       () => this.#crash(this.#random.pick(this.#peers)),
       () => this.#crash(this.#founder),
-      () => this.#random.chance(0.2) && this.#ban(),
+      () => this.#random.chance(0.3) && this.#ban(),
+      () => this.#loseDisk(this.#random.pick(this.#peers)),
       () => network.cut(first, second),
       () => network.heal(),
       () => this.#random.pick(this.#peers).machine.clock.jump(this.#random.below(120_000) - 60_000),
@@ -113,13 +127,20 @@ class AdmissionRun {
     peer.start()
   }
 
-  #crash(peer: AdmissionPeer): void {
+  #crash(peer: AdmissionPeer, ending: Ending = this.#random.pick(['process', 'power'])): void {
     if (!peer.machine.isRunning) return
     this.#counts.crashes++
-    peer.crash(this.#random.pick(['process', 'power']))
+    peer.crash(ending)
     this.#world.schedule(this.#random.exponential(DOWN_MS), () => {
       if (peer === this.#founder && !peer.machine.isRunning) peer.start()
     })
+  }
+
+  /** A banned peer tries to get in anew, with all it had but its certificate. */
+  #loseDisk({ name, machine }: AdmissionPeer): void {
+    if (machine.isRunning || !this.#bansDone.has(name)) return
+    machine.loseDisk()
+    this.#admitted.delete(name)
   }
 
   #ban(): void {
@@ -150,12 +171,16 @@ class AdmissionRun {
   }
 
   /** A newcomer that is at work says that it was let in. */
-  #note({ name, running, failure, tried }: AdmissionPeer): void {
-    if (failure !== undefined && codeOf(failure) === undefined) this.#world.fail(failure)
-    if (running === undefined || this.#admitted.has(name)) return
+  #note({ name, running, failure, tried, begins }: AdmissionPeer): void {
+    const code = codeOf(failure)
+    if (failure !== undefined && (code === undefined || unexpected.includes(code)))
+      this.#world.fail(failure)
+    const before = this.#admitted.get(name)
+    demand(before === undefined || before === begins, `${name} has forgotten its network`)
+    if (running === undefined || before !== undefined) return
     const invite = this.#invites.find(({ token }) => token === tried) as Issued
     demand(!this.#bansDone.has(name), `${name} got in although it is banned`)
-    this.#admitted.add(name)
+    this.#admitted.set(name, begins)
     this.#counts.admitted++
     invite.usedBy.add(name)
     const { networkKey } = running.admitted.credentials
@@ -167,7 +192,7 @@ class AdmissionRun {
 
   #checkFounder({ admission }: NonNullable<AdmissionPeer['running']>): void {
     const { members } = admission
-    for (const name of this.#admitted) {
+    for (const name of this.#admitted.keys()) {
       const { state } = members.statusOf(name)
       const isFine = state === 'member' || (state === 'banned' && this.#bansTried.has(name))
       demand(isFine, `${name} was let in, and the founder takes it for ${state}`)
@@ -182,6 +207,7 @@ class AdmissionRun {
   }
 
   async #mend(): Promise<void> {
+    this.#isMended = true
     this.#world.network.heal()
     for (const peer of [this.#founder, ...this.#peers])
       if (!peer.machine.isRunning && (peer === this.#founder || this.#admitted.has(peer.name)))
