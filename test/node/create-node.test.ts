@@ -12,7 +12,7 @@ const listen = ['/ip4/127.0.0.1/tcp/0']
 
 /** Peers in one process, each with a directory of its own below a temporary one. */
 class Company {
-  readonly nodes = new Map<string, HoldfastNode>()
+  readonly #nodes: HoldfastNode[] = []
   readonly #directory: string
 
   private constructor(directory: string) {
@@ -25,7 +25,7 @@ class Company {
       try {
         await story(company)
       } finally {
-        await Promise.all([...company.nodes.values()].map(node => node.stop({ signal: atOnce })))
+        await Promise.all(company.#nodes.map(node => node.stop({ signal: atOnce })))
       }
     })
   }
@@ -33,7 +33,7 @@ class Company {
   make(name: string, invite?: string): HoldfastNode {
     const dataDirectory = join(this.#directory, name)
     const node = createNode({ dataDirectory, name, listen, profile: 'fast', join: invite })
-    this.nodes.set(name, node)
+    this.#nodes.push(node)
     return node
   }
 
@@ -106,10 +106,10 @@ test('a directory is used by one peer at a time', () =>
 
 test('a directory of one network does not take an invite into another', () =>
   Company.with(async company => {
-    await company.start('a')
+    const a = await company.start('a')
     const b = await company.start('b')
     const invite = await b.invite()
-    await company.nodes.get('a')?.stop()
+    await a.stop()
     await rejectsWith('FOREIGN_STORE', company.make('a', invite).start())
   }))
 
