@@ -1,5 +1,21 @@
-import type { NetworkOptions } from '../net/network-options.ts'
 import type { Log } from './log.ts'
+
+/** Written out here, so that the types of the public API need no package of the network's. */
+interface NatSettings {
+  /**
+   * Reach others over relays, and be reached through the ones named here: multiaddrs of members that
+   * relay, each ending in `/p2p/<peer>`.
+   */
+  readonly relay?: readonly string[]
+  /** Relay for others. */
+  readonly relayServer?: boolean
+  /** Turn relayed connections into direct ones where possible; needs `relay`. */
+  readonly dcutr?: boolean
+  /** Ask others whether this peer can be reached. */
+  readonly autonat?: boolean
+  /** Ask the router to forward a port. */
+  readonly upnp?: boolean
+}
 
 export type ProfileName = 'lan' | 'fast' | 'wan'
 
@@ -25,7 +41,7 @@ export interface NodeOptions {
   /** Look for peers of this network on the local network. @default false */
   readonly mdns?: boolean | undefined
   /** Ways through address translation. @default none */
-  readonly nat?: NetworkOptions['nat'] | undefined
+  readonly nat?: NatSettings | undefined
   /** @default says nothing */
   readonly log?: Log | undefined
 }
