@@ -41,6 +41,8 @@ export class Membership {
   readonly #beliefs: Beliefs
   readonly #prober: Prober
   readonly #syncer: Syncer
+  /** Peers with a connection, as far as the network tells of it. */
+  readonly #connected = new Set<PeerId>()
   #isGossiping = false
   /** Has said farewell, and said it often enough. */
   #isGone = false
@@ -132,9 +134,11 @@ export class Membership {
         this.#stalled(event.ms)
         return
       case 'connected':
+        this.#connected.add(event.peer)
         this.#syncer.connected(event.peer)
         return
       case 'disconnected':
+        this.#connected.delete(event.peer)
         this.#prober.hint(event.peer)
         return
       case 'expel':
@@ -207,11 +211,15 @@ export class Membership {
     this.#isGossiping = false
     const { table, options, nowMs } = this.#context
     const { gossipFanout, gossipToDeadMs } = options.profile
-    const mayHear = ({ state, sinceMs }: Member): boolean =>
-      state === 'alive' ||
-      state === 'suspect' ||
-      (state === 'dead' && nowMs - sinceMs < gossipToDeadMs)
-    const listeners = table.pick(gossipFanout, mayHear)
+    const isLive = ({ state }: Member): boolean => state === 'alive' || state === 'suspect'
+    const isFreshlyDead = ({ state, sinceMs }: Member): boolean =>
+      state === 'dead' && nowMs - sinceMs < gossipToDeadMs
+    // A new connection costs a hundred times what a rumour does, and probes go everywhere anyhow.
+    const near = table.pick(gossipFanout, each => isLive(each) && this.#connected.has(each.peer))
+    const listeners =
+      near.length < gossipFanout
+        ? table.pick(gossipFanout, each => isLive(each) || isFreshlyDead(each))
+        : [...near, ...table.pick(1, isFreshlyDead)]
     if (listeners.length === 0 && table.liveCount === 0) this.#context.rumors.clear()
     for (const { peer } of listeners) {
       const rumors = this.#context.gossip()

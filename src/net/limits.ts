@@ -69,6 +69,13 @@ export const REDIAL_RESET_MS = 60_000
 export const REDIAL_YIELD_MS = 2_000
 export const REDIAL_YIELD_PER_PEER_MS = 100
 export const REDIAL_YIELD_MS_MAX = 10_000
+/**
+ * A peer connects with the first few it wants at once and takes its time for the others, this much
+ * per kept peer, half of it on average: a handshake costs 20 ms of either side's processor, and news
+ * travel over few connections as well as over many.
+ */
+export const LINKS_AT_ONCE = 5
+export const LINK_PACE_MS = 1_000
 /** Dials under way at once. */
 export const DIALS_MAX = 8
 

@@ -1,6 +1,8 @@
 import type { Clock, PeerId, Random, Timer, Timers } from '../base/environment.ts'
 import {
   DIALS_MAX,
+  LINK_PACE_MS,
+  LINKS_AT_ONCE,
   REDIAL_FIRST_MS,
   REDIAL_LAST_MS,
   REDIAL_RESET_MS,
@@ -32,7 +34,8 @@ interface Wanted {
 /**
  * Keeps a set of peers connected, for ever: whoever is lost is dialled again after a pause that
  * doubles up to a minute, with chance in it so that a thousand peers do not knock at once. At most one
- * attempt per peer is under way, and `DIALS_MAX` in all; one that finds no room comes back soon.
+ * attempt per peer is under way, and `DIALS_MAX` in all; one that finds no room comes back soon. Many
+ * that are new are not hurried: who needs one of them at once dials it on demand.
  */
 export class Redialler {
   readonly #options: RediallerOptions
@@ -52,7 +55,7 @@ export class Redialler {
     for (const { peer, wanted } of added) this.#wanted.set(peer, wanted)
     // Only now, for how long to wait depends on how many there are.
     for (const { peer, wanted } of added) {
-      if (wanted.connectedAtMs === undefined) this.#schedule(peer, wanted, this.#yieldMs(peer))
+      if (wanted.connectedAtMs === undefined) this.#schedule(peer, wanted, this.#firstMs(peer))
     }
   }
 
@@ -77,10 +80,10 @@ export class Redialler {
     this.#again(peer, wanted)
   }
 
-  /** Where a peer can be reached has changed: no need to wait. */
+  /** Where a peer that was dialled in vain can be reached has changed: no need to wait. */
   hurry(peer: PeerId): void {
     const wanted = this.#wanted.get(peer)
-    if (wanted?.timer === undefined) return
+    if (wanted?.timer === undefined || wanted.attempts === 0) return
     wanted.attempts = 0
     this.#schedule(peer, wanted, this.#yieldMs(peer))
   }
@@ -151,6 +154,13 @@ export class Redialler {
     }
     const isStillWanted = this.#wanted.get(peer) === wanted
     if (isStillWanted && !this.#options.isConnected(peer)) this.#again(peer, wanted)
+  }
+
+  /** The first few peers are dialled at once, the others one by one. */
+  #firstMs(peer: PeerId): number {
+    const { size } = this.#wanted
+    if (size <= LINKS_AT_ONCE) return this.#yieldMs(peer)
+    return LINK_PACE_MS * size * this.#options.random.float() + this.#yieldMs(peer)
   }
 
   /** Of two peers that lost each other one begins. */

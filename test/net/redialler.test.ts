@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { Prng } from '../../src/base/prng.ts'
-import { DIALS_MAX, REDIAL_YIELD_MS, REDIAL_YIELD_PER_PEER_MS } from '../../src/net/limits.ts'
+import {
+  DIALS_MAX,
+  LINK_PACE_MS,
+  LINKS_AT_ONCE,
+  REDIAL_YIELD_MS,
+  REDIAL_YIELD_PER_PEER_MS,
+} from '../../src/net/limits.ts'
 import { Redialler } from '../../src/net/redialler.ts'
 import { ManualTimers, settle } from '../support/manual-timers.ts'
 
@@ -84,14 +90,27 @@ test('a connection that lasted begins with short pauses again, one that did not 
 
 test('one attempt per peer, and a few in all, are under way', async () => {
   const bench = new Bench('a')
-  bench.takesMs = 3_000
+  bench.takesMs = 60_000
   bench.redialler.keep(new Set(Array.from({ length: 30 }, (_, at) => `peer ${at}`)))
-  await bench.timers.advance(2_900)
+  await bench.timers.advance(59_000)
   assert.equal(bench.underway, DIALS_MAX)
   assert.equal(new Set(bench.dials.map(({ peer }) => peer)).size, bench.dials.length)
-  await bench.timers.advance(60_000)
+  await bench.timers.advance(600_000)
   assert.equal(bench.mostUnderway, DIALS_MAX)
   assert.equal(new Set(bench.dials.map(({ peer }) => peer)).size, 30, 'everybody gets a turn')
+})
+
+test('of many new peers the first few are dialled at once, the others in their time', async () => {
+  const bench = new Bench('a')
+  bench.works = true
+  const peers = Array.from({ length: 40 }, (_, at) => `peer ${at}`)
+  for (const [at] of peers.entries()) bench.redialler.keep(new Set(peers.slice(0, at + 1)))
+  await bench.timers.advance(100)
+  assert.ok(bench.dials.length >= LINKS_AT_ONCE && bench.dials.length < 2 * LINKS_AT_ONCE)
+  await bench.timers.advance(LINK_PACE_MS * peers.length)
+  assert.equal(bench.dials.length, peers.length)
+  const late = bench.dials.filter(({ atMs }) => atMs > 10_000)
+  assert.ok(late.length > peers.length / 3, 'they are spread over time')
 })
 
 test('of two peers the one with the smaller id begins', async () => {
