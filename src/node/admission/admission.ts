@@ -315,6 +315,7 @@ export class Admission {
     const { environment, log } = this.#options
     for (;;) {
       try {
+        this.#warnIfExpired()
         if (this.#isRenewalDue()) await this.#renew(signal)
       } catch (error) {
         if (codeOf(error) === undefined || signal.aborted) throw error
@@ -328,13 +329,16 @@ export class Admission {
   #isRenewalDue(): boolean {
     const { network, environment } = this.#options
     const status = this.#book.statusOf(network.self)
-    if (status.state !== 'member') return false
+    if (status.state !== 'member' && status.state !== 'expired') return false
     return status.certificate.notAfterMs - environment.clock.wallMs() < RENEW_BEFORE_MS
   }
 
   async #renew(signal: AbortSignal): Promise<void> {
-    const { network, admitted, log } = this.#options
+    const { network, connections, admitted, log } = this.#options
     const { holder } = admitted.credentials
+    const wereStrangers = [holder, network.self].some(
+      peer => this.#book.statusOf(peer).state !== 'member',
+    )
     const isOwn = this.#authority !== undefined
     const answer = isOwn
       ? await this.#decide({
@@ -348,10 +352,25 @@ export class Admission {
           deadlineMs: ANSWER_MS,
           signal,
         })
-    const { record } = decodeWelcome(answer)
+    const { record, others } = decodeWelcome(answer)
     if (this.#book.learn(record) !== undefined) this.#spread.push(record, true)
+    // Those of the others may have been renewed since, the holder's above all.
+    for (const other of others) this.#book.learn(other)
     await this.#book.saved()
     log.info('certificate renewed')
+    // What was refused to a stranger is only asked for again on a new connection.
+    if (wereStrangers && !isOwn) await connections.disconnect(holder)
+  }
+
+  /** Says why nobody speaks to this peer: it was away for long, or its clock is wrong. */
+  #warnIfExpired(): void {
+    const { network, admitted, environment, log } = this.#options
+    const status = this.#book.statusOf(network.self)
+    if (status.state !== 'expired') return
+    const [ended, now] = [status.certificate.notAfterMs, environment.clock.wallMs()].map(ms =>
+      new Date(ms).toISOString(),
+    )
+    log.warn('certificate expired', { ended, now, renewedBy: admitted.credentials.holder })
   }
 
   #noAuthority(event: AuthorityEvent): HoldfastError {

@@ -179,7 +179,8 @@ export class Authority {
 
   #renew(from: PeerId, nowMs: number): readonly AuthorityEffect[] {
     const status = this.#options.statusOf(from, nowMs)
-    if (status.state !== 'member')
+    // One that was away for too long is a member still, unless it was banned meanwhile.
+    if (status.state !== 'member' && status.state !== 'expired')
       return [refuse('not-a-member', `it asks for renewal, but its status is ${status.state}`)]
     const { role, zone } = status.certificate
     return this.#admit(from, role, zone, nowMs)
