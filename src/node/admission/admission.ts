@@ -32,12 +32,9 @@ import { type MemberBook, type Members } from './member-book.ts'
 import { type MemberRecord, openRecord, type Role } from './member-record.ts'
 import type { Admitted, Secrets } from './open-admission.ts'
 import type { Refusals } from './refusals.ts'
+import { RequestBudget } from './request-budget.ts'
 import { Spread } from './spread.ts'
-import { TokenBucket } from './token-bucket.ts'
 
-/** Join requests this peer looks at: of everybody together, in a burst and per second. */
-const REQUESTS_BURST = 200
-const REQUESTS_PER_SECOND = 50
 /** A certificate is renewed when less than a third of its life is left. */
 const RENEW_BEFORE_MS = CERTIFICATE_MS / 3
 const RENEW_CHECK_MS = 600_000
@@ -94,16 +91,13 @@ export class Admission {
   readonly #authority: AuthorityDriver | undefined
   readonly #tasks: Tasks
   readonly #spread: Spread
-  readonly #requests: TokenBucket
+  readonly #requests: RequestBudget
 
   constructor(options: AdmissionOptions) {
     this.#options = options
     const { admitted, environment } = options
     this.#tasks = new Tasks({ onFailure: ({ error }) => options.onFailure(error) })
-    this.#requests = new TokenBucket(environment.clock, {
-      capacity: REQUESTS_BURST,
-      perSecond: REQUESTS_PER_SECOND,
-    })
+    this.#requests = new RequestBudget(environment.clock)
     this.#spread = new Spread({
       ...options,
       book: admitted.book,
@@ -206,7 +200,7 @@ export class Admission {
   /** What a stranger or a member asks over the open protocol. */
   async #serve(from: PeerId, body: Uint8Array): Promise<Uint8Array> {
     const { refusals } = this.#options
-    if (!this.#requests.take()) {
+    if (!this.#requests.take(from)) {
       refusals.note('join', from, 'too many attempts')
       throw joinRefused('too-many-attempts')
     }
