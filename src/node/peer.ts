@@ -215,6 +215,7 @@ export class Peer implements HoldfastNode {
       if (credentials.self !== self) throw foreign(dataDirectory, 'its identity was replaced')
       if (invite !== undefined && !leadsInto(invite, credentials.authority))
         throw foreign(dataDirectory, 'it belongs to another network than the invite')
+      if (invite !== undefined) log.info('a member already, so the invite is not used')
       return admitted
     }
     if (invite !== undefined) {
