@@ -29,7 +29,13 @@ import {
   WELCOME_RECORDS_MAX,
 } from './join-messages.ts'
 import { type MemberBook, type Members } from './member-book.ts'
-import { type MemberRecord, openRecord, type Role } from './member-record.ts'
+import {
+  isZone,
+  type MemberRecord,
+  openRecord,
+  type Role,
+  ZONE_BYTES_MAX,
+} from './member-record.ts'
 import type { Admitted, Secrets } from './open-admission.ts'
 import type { Refusals } from './refusals.ts'
 import { RequestBudget } from './request-budget.ts'
@@ -139,6 +145,7 @@ export class Admission {
   ): Promise<string> {
     checkRange('uses', uses, INVITE_USES_MAX)
     checkRange('expiresInMs', expiresInMs, INVITE_MS_MAX)
+    if (!isZone(zone)) throw new RangeError(`zone has at most ${ZONE_BYTES_MAX} bytes`)
     const { admitted, environment, secrets, network } = this.#options
     const invite = {
       id: secrets(INVITE_ID_BYTES),

@@ -323,6 +323,18 @@ test('what is no join request is refused as malformed', () =>
 
 test('an invite with options out of range is a RangeError', () =>
   Play.tell(async play => {
-    for (const options of [{ uses: 0 }, { uses: 10_001 }, { expiresInMs: 0 }, { uses: 1.5 }])
+    for (const options of [
+      { uses: 0 },
+      { uses: 10_001 },
+      { expiresInMs: 0 },
+      { uses: 1.5 },
+      { zone: 'z'.repeat(65) },
+      { zone: 'ä'.repeat(33) },
+    ])
       await assert.rejects(play.invite(options), RangeError)
+    // The founder must be able to read its own books again.
+    await play.invite({ zone: 'ä'.repeat(32) })
+    play.founder.crash('power')
+    play.founder.start()
+    await play.until(() => play.founder.running !== undefined, 5000)
   }))
