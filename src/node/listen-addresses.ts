@@ -6,6 +6,7 @@ const DEFAULT_PORT = 4801
 /** How many ports after the default are tried. */
 const PORTS_TRIED_MAX = 200
 const ANY_HOST = '0.0.0.0'
+const PORT_MAX = 65_535
 
 /** Where to listen if nobody says: the default port, or the next that is free. */
 export async function defaultListen(): Promise<readonly string[]> {
@@ -15,13 +16,14 @@ export async function defaultListen(): Promise<readonly string[]> {
 }
 
 /**
- * Makes sure that nobody else listens where this peer is to.
+ * Makes sure that this peer can listen there, and that nobody else does.
  * @throws {HoldfastError} `ADDRESS_IN_USE`; `CONFIG_INVALID` for what nobody could listen at
  */
 export async function checkListen(addresses: readonly string[]): Promise<void> {
   for (const address of addresses) {
-    const [, host, port] = /^\/ip[46]\/([^/]+)\/tcp\/(\d+)$/.exec(address) ?? []
-    if (host === undefined || port === '0') continue
+    const [, host, port] = /^\/(?:ip[46]|dns[46]?)\/([^/]+)\/tcp\/(\d{1,5})$/.exec(address) ?? []
+    if (host === undefined || Number(port) > PORT_MAX)
+      throw impossible(address, new Error('it is no TCP address, as /ip4/0.0.0.0/tcp/4801'))
     const error = await errorAt(host, Number(port))
     if (error?.code === 'EADDRINUSE') throw inUse(address)
     if (error !== undefined) throw impossible(address, error)
