@@ -31,7 +31,11 @@ export class PeerClient {
 
   async #ask(method: string, path: string, body?: string): Promise<unknown> {
     const response = await this.#fetch(method, path, body)
-    const answer = await response.json()
+    // What is no JSON is no answer of a peer: another program has its port.
+    const answer: unknown = await response.json().catch((error: unknown) => {
+      this.#signal.throwIfAborted()
+      throw notRunning(this.#directory, error)
+    })
     if (response.ok) return answer
     throw failureIn(answer, response.status)
   }
@@ -47,11 +51,18 @@ export class PeerClient {
       })
     } catch (error) {
       this.#signal.throwIfAborted()
+      if ((error as Error).name === 'TimeoutError') throw silent(this.#directory)
       // It left its address behind when it died.
       throw notRunning(this.#directory, error)
     }
   }
 }
+
+const silent = (directory: string): HoldfastError =>
+  new HoldfastError(
+    `The peer on ${directory} has not answered for ${ANSWER_MS / 1000} s: it is stopped or too busy`,
+    { code: 'TIMEOUT', what: 'answer of the peer', afterMs: ANSWER_MS },
+  )
 
 function failureIn(answer: unknown, status: number): Error {
   const { error } = answer as { error?: { message: string; details?: Failure } }

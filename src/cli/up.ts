@@ -15,6 +15,8 @@ const [upAgain, invite] =
     : ['holdfast up', 'holdfast invite']
 /** The invite that a new network begins with. */
 const FIRST_INVITE = { uses: 10, expiresInMs: 3_600_000 } as const
+/** How long the process may go on when its peer has stopped. */
+const EXIT_MS = 200
 const profileNames = ['lan', 'fast', 'wan'] as const
 
 /** Runs a peer until the signal aborts, or it cannot go on. */
@@ -23,6 +25,8 @@ export async function up(
   { isJson, signal }: { readonly isJson: boolean; readonly signal: AbortSignal },
 ): Promise<void> {
   const dataDirectory = resolve(settings.data ?? DEFAULT_DATA)
+  // Whoever read the log may go, `tee` at Ctrl-C for one; the peer stays.
+  process.stderr.on('error', () => undefined)
   const level = parseChoice('log-level', settings['log-level'] ?? 'info', logLevels)
   const log = createLog(level, logOutput(process.stderr, process.env), () => Date.now())
   const { gateway } = settings
@@ -62,6 +66,8 @@ export async function up(
     if (!signal.aborted) throw error
   } finally {
     await node.stop()
+    // What would not stop was left behind, and must not keep the process.
+    setTimeout(() => process.exit(), EXIT_MS).unref()
   }
 }
 

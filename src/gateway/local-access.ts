@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { open, rename, rm, writeFile } from 'node:fs/promises'
+import { type FileHandle, open, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { HoldfastError } from '../base/errors.ts'
@@ -14,6 +14,7 @@ import { HoldfastError } from '../base/errors.ts'
 const TOKEN_FILE = 'api-token'
 const ADDRESS_FILE = 'gateway.json'
 const TOKEN_BYTES = 24
+const TOKEN_CHARS_MIN = 32
 const FILE_BYTES_MAX = 4096
 const OTHERS_MODE = 0o077
 
@@ -22,22 +23,28 @@ export interface LocalAccess {
   readonly token: string
 }
 
-/** The token of this directory, made if there is none. */
+/**
+ * The token of this directory, made if there is none, or none that could keep anybody out: a file
+ * that a crash left empty must not become a token that everybody has.
+ * @throws {HoldfastError} `FILE_FORBIDDEN`
+ */
 export async function openToken(directory: string): Promise<string> {
   const path = join(directory, TOKEN_FILE)
+  const before = await readIfThere(path)
+  if (before !== undefined && before.length >= TOKEN_CHARS_MIN) return before
+  const token = randomBytes(TOKEN_BYTES).toString('base64url')
+  // One process at a time has the directory, so nobody else makes one now.
   const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
+  await rm(`${path}.tmp`, { force: true })
+  const file = await open(`${path}.tmp`, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
   try {
-    const file = await open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
-    try {
-      await file.writeFile(`${randomBytes(TOKEN_BYTES).toString('base64url')}\n`)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    await file.writeFile(`${token}\n`)
+    await file.sync()
+  } finally {
+    await file.close()
   }
-  return readPrivate(path)
+  await rename(`${path}.tmp`, path)
+  return token
 }
 
 /** Says where the gateway listens; resolves to what takes it back. */
@@ -53,13 +60,33 @@ export async function announce(directory: string, url: string): Promise<() => Pr
  * @throws {HoldfastError} `NOT_RUNNING`, `FILE_FORBIDDEN`
  */
 export async function findAccess(directory: string): Promise<LocalAccess> {
+  const address = await readIfThere(join(directory, ADDRESS_FILE))
+  const token = await readIfThere(join(directory, TOKEN_FILE))
+  const url = address === undefined ? undefined : livingUrl(address)
+  if (url === undefined || token === undefined) throw notRunning(directory)
+  return { url, token }
+}
+
+/**
+ * The address in a file, unless who wrote it is gone: somebody else may listen there by now, and
+ * is not to be told the token.
+ */
+function livingUrl(text: string): string | undefined {
   try {
-    const address = await readPrivate(join(directory, ADDRESS_FILE))
-    const { url } = JSON.parse(address) as { url: string }
-    return { url, token: await readPrivate(join(directory, TOKEN_FILE)) }
+    const { url, pid } = JSON.parse(text) as { url: string; pid: number }
+    return isThere(pid) ? url : undefined
+  } catch {
+    // What cannot be read leads nowhere.
+    return undefined
+  }
+}
+
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
   } catch (error) {
-    if (error instanceof HoldfastError) throw error
-    throw notRunning(directory, error)
+    // It is, and another user's.
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 
@@ -70,11 +97,23 @@ export const notRunning = (path: string, cause?: unknown): HoldfastError =>
     { cause },
   )
 
-async function readPrivate(path: string): Promise<string> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
+/** What is in a file of the owner alone; undefined if there is none. */
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readPrivate(await open(path, constants.O_RDONLY | constants.O_NOFOLLOW), path)
+  } catch (error) {
+    if (error instanceof HoldfastError) throw error
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    throw unreadable(path, message, error)
+  }
+}
+
+async function readPrivate(file: FileHandle, path: string): Promise<string> {
   try {
     const { mode } = await file.stat()
-    if (process.platform !== 'win32' && (mode & OTHERS_MODE) !== 0) throw exposed(path)
+    if (process.platform !== 'win32' && (mode & OTHERS_MODE) !== 0)
+      throw unreadable(path, 'others may read it, chmod 600')
     const { buffer, bytesRead } = await file.read(new Uint8Array(FILE_BYTES_MAX))
     return Buffer.from(buffer.subarray(0, bytesRead)).toString('utf8').trim()
   } finally {
@@ -82,9 +121,9 @@ async function readPrivate(path: string): Promise<string> {
   }
 }
 
-const exposed = (path: string): HoldfastError =>
-  new HoldfastError(`Cannot use ${path}: others may read it, chmod 600`, {
-    code: 'FILE_FORBIDDEN',
-    path,
-    operation: 'read',
-  })
+const unreadable = (path: string, why: string, cause?: unknown): HoldfastError =>
+  new HoldfastError(
+    `Cannot use ${path}: ${why}`,
+    { code: 'FILE_FORBIDDEN', path, operation: 'read' },
+    { cause },
+  )

@@ -254,6 +254,8 @@ class Libp2pNetwork implements NetworkHost {
 
   drop(peer: PeerId): Promise<void> {
     this.#topics.forget(peer)
+    // Its lane goes down with its connection; one that had just come in was not announced yet.
+    this.#lane?.drop(peer)
     return this.#connections.drop(peer)
   }
 

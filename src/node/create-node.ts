@@ -1,6 +1,8 @@
 import { hostname } from 'node:os'
 
+import { HoldfastError } from '../base/errors.ts'
 import type { InviteOptions } from './admission/admission.ts'
+import { isZone, ZONE_BYTES_MAX } from './admission/member-record.ts'
 import type { ClockReport } from './clock/clock-report.ts'
 import { silentLog } from './log.ts'
 import type { NodeOptions } from './node-options.ts'
@@ -48,6 +50,7 @@ export interface HoldfastNode {
 
 /**
  * A peer that is not started yet.
+ * @throws {HoldfastError} `CONFIG_INVALID` if the zone is too long
  *
  * @example
  * ```ts
@@ -60,5 +63,15 @@ export interface HoldfastNode {
  */
 export function createNode(options: NodeOptions): HoldfastNode {
   const { name = hostname(), zone = '', log = silentLog } = options
+  if (!isZone(zone)) throw zoneTooLong()
   return new Peer({ ...options, name: fittingName(name), zone, log })
+}
+
+function zoneTooLong(): HoldfastError {
+  const reason = `it has at most ${ZONE_BYTES_MAX} bytes`
+  return new HoldfastError(`Cannot use zone: ${reason}`, {
+    code: 'CONFIG_INVALID',
+    key: 'zone',
+    reason,
+  })
 }

@@ -6,31 +6,36 @@ const DEFAULT_PORT = 4801
 /** How many ports after the default are tried. */
 const PORTS_TRIED_MAX = 200
 const ANY_HOST = '0.0.0.0'
+const PORT_MAX = 65_535
 
 /** Where to listen if nobody says: the default port, or the next that is free. */
 export async function defaultListen(): Promise<readonly string[]> {
   for (let port = DEFAULT_PORT; port < DEFAULT_PORT + PORTS_TRIED_MAX; port++)
-    if (await isFree(ANY_HOST, port)) return [`/ip4/${ANY_HOST}/tcp/${port}`]
+    if ((await errorAt(ANY_HOST, port)) === undefined) return [`/ip4/${ANY_HOST}/tcp/${port}`]
   throw inUse(`${ANY_HOST}:${DEFAULT_PORT} and the ${PORTS_TRIED_MAX - 1} ports after it`)
 }
 
 /**
- * Makes sure that nobody else listens where this peer is to.
- * @throws {HoldfastError} `ADDRESS_IN_USE`
+ * Makes sure that this peer can listen there, and that nobody else does.
+ * @throws {HoldfastError} `ADDRESS_IN_USE`; `CONFIG_INVALID` for what nobody could listen at
  */
 export async function checkListen(addresses: readonly string[]): Promise<void> {
   for (const address of addresses) {
-    const [, host, port] = /^\/ip[46]\/([^/]+)\/tcp\/(\d+)$/.exec(address) ?? []
-    if (host === undefined || port === '0') continue
-    if (!(await isFree(host, Number(port)))) throw inUse(address)
+    const [, host, port] = /^\/(?:ip[46]|dns[46]?)\/([^/]+)\/tcp\/(\d{1,5})$/.exec(address) ?? []
+    if (host === undefined || Number(port) > PORT_MAX)
+      throw impossible(address, new Error('it is no TCP address, as /ip4/0.0.0.0/tcp/4801'))
+    const error = await errorAt(host, Number(port))
+    if (error?.code === 'EADDRINUSE') throw inUse(address)
+    if (error !== undefined) throw impossible(address, error)
   }
 }
 
-function isFree(host: string, port: number): Promise<boolean> {
+/** What keeps one from listening there; undefined if nothing does. */
+function errorAt(host: string, port: number): Promise<NodeJS.ErrnoException | undefined> {
   return new Promise(resolve => {
     const server = createServer()
-    server.once('error', () => resolve(false))
-    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(true)))
+    server.once('error', resolve)
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(undefined)))
   })
 }
 
@@ -39,3 +44,10 @@ const inUse = (address: string): HoldfastError =>
     code: 'ADDRESS_IN_USE',
     address,
   })
+
+const impossible = (address: string, cause: Error): HoldfastError =>
+  new HoldfastError(
+    `Cannot listen at ${address}: ${cause.message}`,
+    { code: 'CONFIG_INVALID', key: 'listen', reason: cause.message },
+    { cause },
+  )

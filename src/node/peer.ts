@@ -147,11 +147,13 @@ export class Peer implements HoldfastNode {
 
   /** The parts in order. What a later part needs is made before it; each says how it is stopped. */
   async #bringUp(signal: AbortSignal): Promise<void> {
-    const { log, dataDirectory, join } = this.settings
+    const { log, dataDirectory, join, listen } = this.settings
     const invite = join === undefined ? undefined : parseInvite(join)
 
     const directory = await openDataDirectory(dataDirectory)
     this.#stack.add('data directory', () => directory.release())
+    // Before a network is made or an invite used up for nothing.
+    if (listen !== undefined) await checkListen(listen)
 
     const identity = await openIdentity(directory.identityPath)
     const disk = openDisk(directory.path)
@@ -215,6 +217,7 @@ export class Peer implements HoldfastNode {
       if (credentials.self !== self) throw foreign(dataDirectory, 'its identity was replaced')
       if (invite !== undefined && !leadsInto(invite, credentials.authority))
         throw foreign(dataDirectory, 'it belongs to another network than the invite')
+      if (invite !== undefined) log.info('a member already, so the invite is not used')
       return admitted
     }
     if (invite !== undefined) {
@@ -233,7 +236,6 @@ export class Peer implements HoldfastNode {
     book: MemberBook,
   ): Promise<NetworkHost> {
     const { listen, mdns = false, nat = {} } = this.settings
-    if (listen !== undefined) await checkListen(listen)
     return openNetwork({
       networkId: toHex(book.table.trust.networkId),
       identity,

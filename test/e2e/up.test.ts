@@ -145,6 +145,18 @@ describe('holdfast up', () => {
     assert.ok(lines.length > 0 && lines.every(({ level }) => level !== 'debug'))
   })
 
+  scene('goes on when nobody reads its log any more', async () => {
+    const a = await start('a')
+    a.child.stderr?.destroy()
+    // It has much to say of a newcomer, and of who left.
+    const b = await start('b', ['--join', a.announcement?.token ?? ''])
+    await allSee([a, b], 10_000)
+    await b.stop()
+    await allSee([a], 10_000)
+    a.kill('SIGTERM')
+    assert.deepEqual(await a.exited, { code: 0, signal: null })
+  })
+
   scene('takes flags over variables over the file', async () => {
     const file = join(folder, 'settings.toml')
     writeFileSync(file, 'name = "from the file"\nzone = "of the file"\nlog-level = "error"\n')
@@ -163,6 +175,8 @@ describe('holdfast up', () => {
     ['up --profile slow', 2, /none of lan, fast, wan/],
     ['up --log-level loud', 2, /none of debug/],
     ['up --listen nowhere', 2, /no host:port/],
+    ['up --listen /ip4/127.0.0.1/udp/0', 2, /no TCP address/],
+    [`up --zone ${'z'.repeat(65)}`, 2, /at most 64 bytes/],
     ['up --gateway 0.0.0.0:4800', 2, /reached from outside/],
     ['up --config none.toml', 2, /none.toml/],
     ['up --frobnicate', 2, /unknown option/],

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { chmodSync, readFileSync, statSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -169,6 +170,43 @@ test('the token is for its owner alone, stays, and is refused when others can re
     chmodSync(path, 0o644)
     await rejectsWith('FILE_FORBIDDEN', startGateway(options))
   }))
+
+test('a token that a crash left empty or short lets nobody in, and is made anew', () =>
+  withGateway(async ({ directory, gateway, node }) => {
+    await gateway.stop()
+    const path = join(directory, 'api-token')
+    for (const broken of ['', 'short\n']) {
+      writeFileSync(path, broken)
+      const options = { node, dataDirectory: directory, log: silentLog, port: 0, mayMove: false }
+      const again = await startGateway(options)
+      for (const headers of [{}, { authorization: `Bearer ${broken.trim()}` }])
+        assert.equal((await ask(again.url, '/api/v1/peers', { headers })).status, 401)
+      assert.equal(readFileSync(path, 'utf8').trim().length, 32)
+      await again.stop()
+    }
+  }))
+
+test('the token is not shown to whoever listens where a dead peer did', () =>
+  withGateway(async ({ directory, gateway }) => {
+    const path = join(directory, 'gateway.json')
+    const { pid } = spawnSync(process.execPath, ['--version'])
+    writeFileSync(path, JSON.stringify({ url: gateway.url, pid }))
+    await rejectsWith('NOT_RUNNING', findAccess(directory))
+    writeFileSync(path, '{"url":')
+    await rejectsWith('NOT_RUNNING', findAccess(directory))
+  }))
+
+test(
+  'a file that cannot be read is not taken for a peer that does not run',
+  { skip: process.platform === 'win32' },
+  () =>
+    withGateway(async ({ directory }) => {
+      const path = join(directory, 'api-token')
+      renameSync(path, `${path}.real`)
+      symlinkSync(`${path}.real`, path)
+      await rejectsWith('FILE_FORBIDDEN', findAccess(directory))
+    }),
+)
 
 test('a port in use is an error, or moves the gateway on', () =>
   withGateway(async ({ node, directory }) => {

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { codeOf, type HoldfastError } from '../../src/base/errors.ts'
 import { createNode, type HoldfastNode } from '../../src/node/create-node.ts'
 import type { NodeEvent } from '../../src/node/views.ts'
-import { rejectsWith } from '../support/expect.ts'
+import { failsWith, rejectsWith } from '../support/expect.ts'
 import { withDirectory } from '../support/temporary.ts'
 
 const listen = ['/ip4/127.0.0.1/tcp/0']
@@ -152,4 +153,12 @@ test('an address that something else listens at is refused', () =>
     const dataDirectory = `${a.status().dataDirectory}-other`
     const other = createNode({ dataDirectory, listen: [taken] })
     await rejectsWith('ADDRESS_IN_USE', other.start())
+  }))
+
+test('what a peer cannot be told is refused before it makes a network', () =>
+  withDirectory(async dataDirectory => {
+    failsWith('CONFIG_INVALID', () => createNode({ dataDirectory, zone: 'z'.repeat(65) }))
+    const node = createNode({ dataDirectory, listen: ['/ip4/127.0.0.1/udp/0'] })
+    await rejectsWith('CONFIG_INVALID', node.start())
+    assert.equal(existsSync(join(dataDirectory, 'admission')), false)
   }))

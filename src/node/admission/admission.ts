@@ -29,15 +29,18 @@ import {
   WELCOME_RECORDS_MAX,
 } from './join-messages.ts'
 import { type MemberBook, type Members } from './member-book.ts'
-import { type MemberRecord, openRecord, type Role } from './member-record.ts'
+import {
+  isZone,
+  type MemberRecord,
+  openRecord,
+  type Role,
+  ZONE_BYTES_MAX,
+} from './member-record.ts'
 import type { Admitted, Secrets } from './open-admission.ts'
 import type { Refusals } from './refusals.ts'
+import { RequestBudget } from './request-budget.ts'
 import { Spread } from './spread.ts'
-import { TokenBucket } from './token-bucket.ts'
 
-/** Join requests this peer looks at: of everybody together, in a burst and per second. */
-const REQUESTS_BURST = 200
-const REQUESTS_PER_SECOND = 50
 /** A certificate is renewed when less than a third of its life is left. */
 const RENEW_BEFORE_MS = CERTIFICATE_MS / 3
 const RENEW_CHECK_MS = 600_000
@@ -94,16 +97,13 @@ export class Admission {
   readonly #authority: AuthorityDriver | undefined
   readonly #tasks: Tasks
   readonly #spread: Spread
-  readonly #requests: TokenBucket
+  readonly #requests: RequestBudget
 
   constructor(options: AdmissionOptions) {
     this.#options = options
     const { admitted, environment } = options
     this.#tasks = new Tasks({ onFailure: ({ error }) => options.onFailure(error) })
-    this.#requests = new TokenBucket(environment.clock, {
-      capacity: REQUESTS_BURST,
-      perSecond: REQUESTS_PER_SECOND,
-    })
+    this.#requests = new RequestBudget(environment.clock)
     this.#spread = new Spread({
       ...options,
       book: admitted.book,
@@ -145,6 +145,7 @@ export class Admission {
   ): Promise<string> {
     checkRange('uses', uses, INVITE_USES_MAX)
     checkRange('expiresInMs', expiresInMs, INVITE_MS_MAX)
+    if (!isZone(zone)) throw new RangeError(`zone has at most ${ZONE_BYTES_MAX} bytes`)
     const { admitted, environment, secrets, network } = this.#options
     const invite = {
       id: secrets(INVITE_ID_BYTES),
@@ -206,7 +207,7 @@ export class Admission {
   /** What a stranger or a member asks over the open protocol. */
   async #serve(from: PeerId, body: Uint8Array): Promise<Uint8Array> {
     const { refusals } = this.#options
-    if (!this.#requests.take()) {
+    if (!this.#requests.take(from)) {
       refusals.note('join', from, 'too many attempts')
       throw joinRefused('too-many-attempts')
     }
@@ -315,6 +316,7 @@ export class Admission {
     const { environment, log } = this.#options
     for (;;) {
       try {
+        this.#warnIfExpired()
         if (this.#isRenewalDue()) await this.#renew(signal)
       } catch (error) {
         if (codeOf(error) === undefined || signal.aborted) throw error
@@ -328,13 +330,16 @@ export class Admission {
   #isRenewalDue(): boolean {
     const { network, environment } = this.#options
     const status = this.#book.statusOf(network.self)
-    if (status.state !== 'member') return false
+    if (status.state !== 'member' && status.state !== 'expired') return false
     return status.certificate.notAfterMs - environment.clock.wallMs() < RENEW_BEFORE_MS
   }
 
   async #renew(signal: AbortSignal): Promise<void> {
-    const { network, admitted, log } = this.#options
+    const { network, connections, admitted, log } = this.#options
     const { holder } = admitted.credentials
+    const wereStrangers = [holder, network.self].some(
+      peer => this.#book.statusOf(peer).state !== 'member',
+    )
     const isOwn = this.#authority !== undefined
     const answer = isOwn
       ? await this.#decide({
@@ -348,10 +353,25 @@ export class Admission {
           deadlineMs: ANSWER_MS,
           signal,
         })
-    const { record } = decodeWelcome(answer)
+    const { record, others } = decodeWelcome(answer)
     if (this.#book.learn(record) !== undefined) this.#spread.push(record, true)
+    // Those of the others may have been renewed since, the holder's above all.
+    for (const other of others) this.#book.learn(other)
     await this.#book.saved()
     log.info('certificate renewed')
+    // What was refused to a stranger is only asked for again on a new connection.
+    if (wereStrangers && !isOwn) await connections.disconnect(holder)
+  }
+
+  /** Says why nobody speaks to this peer: it was away for long, or its clock is wrong. */
+  #warnIfExpired(): void {
+    const { network, admitted, environment, log } = this.#options
+    const status = this.#book.statusOf(network.self)
+    if (status.state !== 'expired') return
+    const [ended, now] = [status.certificate.notAfterMs, environment.clock.wallMs()].map(ms =>
+      new Date(ms).toISOString(),
+    )
+    log.warn('certificate expired', { ended, now, renewedBy: admitted.credentials.holder })
   }
 
   #noAuthority(event: AuthorityEvent): HoldfastError {

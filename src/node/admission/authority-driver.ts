@@ -75,7 +75,8 @@ export class AuthorityDriver {
     // Either may be there without the other after a crash: see `Authority`.
     await Promise.all([
       books === undefined ? undefined : files.writeAuthority({ seed, books }),
-      records.length === 0 ? undefined : book.saved(),
+      // Also without new records: what is told may rest on one whose write has failed before.
+      book.saved(),
     ])
     for (const record of records) onRecord(record)
     return effects.map(each => each.at(-1) as Outcome)

@@ -41,7 +41,7 @@ export const CERTIFICATE_MS: number = 30 * 86_400_000
 const NONCE_MS = 30_000
 /** Challenges that may be open at once; the oldest goes first. */
 const CHALLENGES_MAX = 1024
-/** Invites that are neither used up nor expired. */
+/** Invites that have not expired. Those that are used up make room for new ones. */
 const INVITES_MAX = 1000
 export const INVITE_USES_MAX = 10_000
 
@@ -117,12 +117,19 @@ export class Authority {
 
   #invite(invite: NewInvite, nowMs: number): readonly AuthorityEffect[] {
     for (const [id, entry] of this.#invites) if (entry.expiresAtMs < nowMs) this.#invites.delete(id)
+    if (this.#invites.size >= INVITES_MAX) this.#forgetUsedUp()
     if (this.#invites.size >= INVITES_MAX) {
       const details = { code: 'BUSY', what: 'invites', limit: INVITES_MAX } as const
       return [failure(new HoldfastError(`Cannot invite: ${INVITES_MAX} invites are open`, details))]
     }
     this.#invites.set(toHex(invite.id), { ...invite, usedBy: [] })
     return [this.#persist(), { type: 'done' }]
+  }
+
+  /** The oldest of them: who asks again under it has had its answer long ago. */
+  #forgetUsedUp(): void {
+    const usedUp = [...this.#invites].find(([, { usedBy, uses }]) => usedBy.length >= uses)
+    if (usedUp !== undefined) this.#invites.delete(usedUp[0])
   }
 
   #request(
@@ -179,7 +186,8 @@ export class Authority {
 
   #renew(from: PeerId, nowMs: number): readonly AuthorityEffect[] {
     const status = this.#options.statusOf(from, nowMs)
-    if (status.state !== 'member')
+    // One that was away for too long is a member still, unless it was banned meanwhile.
+    if (status.state !== 'member' && status.state !== 'expired')
       return [refuse('not-a-member', `it asks for renewal, but its status is ${status.state}`)]
     const { role, zone } = status.certificate
     return this.#admit(from, role, zone, nowMs)

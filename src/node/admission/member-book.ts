@@ -82,10 +82,20 @@ export class MemberBook implements Members {
   #write(): Promise<void> {
     this.#next = undefined
     this.#isChanged = false
-    const writing = this.#files.writeRecords(this.table.signedRecords()).finally(() => {
+    const writing = this.#writeTable().finally(() => {
       if (this.#writing === writing) this.#writing = undefined
     })
     this.#writing = writing
     return writing
+  }
+
+  async #writeTable(): Promise<void> {
+    try {
+      await this.#files.writeRecords(this.table.signedRecords())
+    } catch (error) {
+      // Nobody may be told that it is durable before another write has succeeded.
+      this.#isChanged = true
+      throw error
+    }
   }
 }

@@ -11,7 +11,7 @@
  */
 import { BinaryReader } from '../../base/binary-reader.ts'
 import { BinaryWriter } from '../../base/binary-writer.ts'
-import { concat } from '../../base/bytes.ts'
+import { concat, fromUtf8 } from '../../base/bytes.ts'
 import type { PeerId } from '../../base/environment.ts'
 import { HoldfastError } from '../../base/errors.ts'
 import { type Signer, SIGNATURE_BYTES } from './ed25519.ts'
@@ -43,6 +43,9 @@ export type MemberRecord = Certificate | Revocation
 export const RECORD_BYTES_MAX = 512
 export const PEER_BYTES_MAX = 128
 export const ZONE_BYTES_MAX = 64
+
+/** Whether a zone fits where it is written: what is too long could not be read again. */
+export const isZone = (text: string): boolean => fromUtf8(text).length <= ZONE_BYTES_MAX
 
 const VERSION = 1
 const kinds = ['certificate', 'revocation'] as const

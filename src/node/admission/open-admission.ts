@@ -1,3 +1,4 @@
+import { equals } from '../../base/bytes.ts'
 import type { Clock, PeerId } from '../../base/environment.ts'
 import { type AdmissionFiles, type AuthorityFile, type Credentials } from './admission-files.ts'
 import { CERTIFICATE_MS } from './authority.ts'
@@ -31,7 +32,19 @@ export async function openAdmission(
   if (credentials === undefined) return undefined
   const book = new MemberBook(files, trustIn(credentials.authority), () => clock.wallMs())
   await book.load()
-  return { credentials, book, authority: await files.readAuthority() }
+  return { credentials, book, authority: await readAuthority(files, credentials) }
+}
+
+/**
+ * The key of this network. That of another one may lie there: of a network that was begun, cut short
+ * by a crash, and given up for an invite.
+ */
+async function readAuthority(
+  files: AdmissionFiles,
+  { authority }: Credentials,
+): Promise<AuthorityFile | undefined> {
+  const file = await files.readAuthority()
+  return file !== undefined && equals(signerOf(file.seed).publicKey, authority) ? file : undefined
 }
 
 /** Founds a network with this peer as its first member and the holder of its key. */

@@ -136,3 +136,45 @@ test('a certificate that nobody renewed is worth nothing after its time', () =>
     b.crash('process')
     await rejectsWith('NOT_A_MEMBER', play.ask('b', { type: 'present', record }, 'a'))
   }))
+
+test('a member that was away until its certificate had expired has it renewed, and is back', () =>
+  Play.tell(async play => {
+    const token = await play.invite({ uses: 2 })
+    const [a, b] = [await play.join('a', token), await play.join('b', token)]
+    await play.until(() => stateOf(a, 'b') === 'member', 5000)
+    a.crash('power')
+    setClocks(CERTIFICATE_MS - 5 * DAY_MS, play.founder, b)
+    await play.world.sleep(1_000_000)
+    setClocks(6 * DAY_MS, play.founder, b)
+    setClocks(CERTIFICATE_MS + DAY_MS, a)
+    assert.deepEqual([stateOf(b, 'a'), stateOf(b, 'founder')], ['expired', 'member'])
+    a.start()
+    await play.until(() => a.running !== undefined && stateOf(a, 'a') === 'member', 5000)
+    assert.ok(a.lines.some(({ message }) => message === 'certificate expired'))
+    await play.until(() => stateOf(a, 'b') === 'member' && stateOf(b, 'a') === 'member', 10_000)
+  }))
+
+test('a founder that was away until all certificates had expired brings its network back', () =>
+  Play.tell(async play => {
+    const a = await play.join('a', await play.invite())
+    play.founder.crash('power')
+    setClocks(CERTIFICATE_MS + DAY_MS, play.founder, a)
+    assert.equal(stateOf(a, 'founder'), 'expired')
+    play.founder.start()
+    await play.until(
+      () => play.founder.running !== undefined && stateOf(play.founder, 'founder') === 'member',
+      5000,
+    )
+    await play.until(
+      () => stateOf(a, 'founder') === 'member' && stateOf(play.founder, 'a') === 'member',
+      1_000_000,
+    )
+  }))
+
+test('a banned peer has no expired certificate renewed', () =>
+  Play.tell(async play => {
+    const a = await play.join('a', await play.invite())
+    a.crash('process')
+    await play.host.admission.ban('a')
+    await refusedFor('banned', play.ask('a', { type: 'renew' }))
+  }))
