@@ -4,8 +4,8 @@
  */
 import { clockMutants } from './clock-mutants.ts'
 import { fragmentMutants } from './fragment-mutants.ts'
-import { membershipMutants } from './membership-mutants.ts'
 import { groupMutants } from './group-mutants.ts'
+import { membershipMutants } from './membership-mutants.ts'
 import type { Mutant } from './mutant.ts'
 import { raftMutants } from './raft-mutants.ts'
 import { walMutants } from './wal-mutants.ts'
@@ -21,7 +21,6 @@ export const mutants: readonly Mutant[] = [
   ...fragmentMutants,
   ...clockMutants,
   ...membershipMutants,
-  ...raftMutants,
   ...raftMutants,
   ...groupMutants,
 ]
