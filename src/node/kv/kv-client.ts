@@ -65,6 +65,9 @@ const AGAIN_MS = 50
 const WRITES_MAX: number = SESSION_WINDOW / 2
 const WATCH_EVERY_MS = 100
 const CHANGES_MAX = 256
+const PAGE_MAX = 500
+/** Under which there are no keys, as a rule. */
+const NO_PREFIX = '\uFFFF'
 
 export class KvClient {
   readonly #group: KvGroup
@@ -138,6 +141,41 @@ export class KvClient {
       through = reply.through
       if (reply.changes.length < CHANGES_MAX) await sleep(this.#timers, WATCH_EVERY_MS, signal)
     }
+  }
+
+  /** One page of the keys under a prefix that come behind `after`, in order. */
+  async list(
+    prefix: string,
+    { after = '', ...options }: Options & { readonly after?: string } = {},
+  ): Promise<{ readonly entries: readonly KvEntry[]; readonly isMore: boolean }> {
+    const reply = await this.#ask({ type: 'list', prefix, after, limit: PAGE_MAX }, options)
+    if (reply.type !== 'entries') throw strange(reply.type)
+    return reply
+  }
+
+  /**
+   * What changed under a prefix above revision `after`, as the map is now.
+   * @throws {HoldfastError} `WATCH_TRIMMED`, `NO_QUORUM`, …
+   */
+  async changes(
+    prefix: string,
+    after: number,
+    options: Options = {},
+  ): Promise<{ readonly changes: readonly KvChange[]; readonly through: number }> {
+    const question = { type: 'changes', prefix, after, limit: CHANGES_MAX } as const
+    const reply = await this.#ask(question, options)
+    if (reply.type === 'trimmed') throw trimmed(after, reply.oldest)
+    if (reply.type !== 'changes') throw strange(reply.type)
+    return reply
+  }
+
+  /** The revision up to which the map is, no older than the call. */
+  async revision(options: Options = {}): Promise<number> {
+    const question = { type: 'changes', prefix: NO_PREFIX, after: 0, limit: 1 } as const
+    const reply = await this.#ask(question, options)
+    if (reply.type === 'changes') return reply.through
+    if (reply.type !== 'trimmed') throw strange(reply.type)
+    return (await this.changes(NO_PREFIX, reply.oldest, options)).through
   }
 
   async #ask(
