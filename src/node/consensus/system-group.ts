@@ -64,6 +64,8 @@ export class SystemGroup {
   readonly #logDisk: ThreadedDisk
   readonly #tasks: Tasks
   #epoch: string
+  /** Whom was told of last, and in which term. */
+  #leader = ''
   #decided: { readonly atMs: number; readonly outcome: ElectionOutcome } | undefined
   #outcome: ElectionOutcome | undefined
 
@@ -75,6 +77,8 @@ export class SystemGroup {
     const disk = openDisk(root)
     const epoch = await readEpoch(disk)
     const logDisk = new ThreadedDisk(root)
+    // Replicas that are opened may tell of changes before there is anybody to tell.
+    let group: SystemGroup | undefined
     try {
       const { timers, random } = environment
       const wal = await Wal.open({
@@ -96,10 +100,12 @@ export class SystemGroup {
         machine: () => new SessionMachine(new KvMachine()),
         raft: options.raft,
         afterTurn: work => void setImmediate(work),
-        changed: () => group.#changed(),
+        changed: () => {
+          if (group !== undefined) group.#changed()
+        },
         failed: options.failed,
       })
-      const group: SystemGroup = new SystemGroup({ options, network, node, wal, logDisk, epoch })
+      group = new SystemGroup({ options, network, node, wal, logDisk, epoch })
       await group.#found()
       group.#begin(disk)
       return group
@@ -198,8 +204,6 @@ export class SystemGroup {
     this.#options.log.info('voters change', { group: SYSTEM_GROUP, ...reason, why: reason.code })
     this.#options.decided(outcome.decision)
   }
-
-  #leader = ''
 
   #changed(): void {
     const group = this.node.group(SYSTEM_GROUP)

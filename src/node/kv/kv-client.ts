@@ -191,7 +191,7 @@ export class KvClient {
     payload: Uint8Array,
     { deadlineMs = DEADLINE_MS, signal }: Options,
   ): Promise<Uint8Array> {
-    const attempts = new Attempts(this.#clock.monotonicMs() + deadlineMs, signal)
+    const attempts = new Attempts(this.#clock.monotonicMs(), deadlineMs, signal)
     const session = await this.#open(attempts)
     const sequence = session.begin()
     try {
@@ -245,7 +245,8 @@ export class KvClient {
         const mayHelp = code === 'OUTCOME_UNKNOWN' || code === 'NO_QUORUM' || code === 'BUSY'
         const isLate = attempts.leftMs(this.#clock.monotonicMs()) <= AGAIN_MS
         if (mayHelp && !isLate) await sleep(this.#timers, AGAIN_MS, attempts.signal)
-        else throw attempts.isUnknown ? unknown('no answer in time', error) : error
+        else if (attempts.isUnknown) throw unknown('no answer in time', error)
+        else throw code === 'NO_QUORUM' ? noQuorum(attempts.deadlineMs, error) : error
       }
     }
   }
@@ -263,12 +264,14 @@ export type KvWriteAnswer = Exclude<KvAnswer, { type: 'refused' }>
 /** What was tried for one write. */
 class Attempts {
   readonly signal: AbortSignal | undefined
+  readonly deadlineMs: number
   readonly #untilMs: number
   /** An earlier copy may take effect. */
   isUnknown = false
 
-  constructor(untilMs: number, signal: AbortSignal | undefined) {
-    this.#untilMs = untilMs
+  constructor(nowMs: number, deadlineMs: number, signal: AbortSignal | undefined) {
+    this.deadlineMs = deadlineMs
+    this.#untilMs = nowMs + deadlineMs
     this.signal = signal
   }
 
@@ -306,6 +309,14 @@ const registration = (timeMs: number): Uint8Array =>
 function unknown(reason: string, cause?: unknown): HoldfastError {
   const details = { code: 'OUTCOME_UNKNOWN', group: 0, reason } as const
   return new HoldfastError(`Cannot tell whether it was done: ${reason}`, details, { cause })
+}
+
+/** As told of the last of several attempts; the caller waited for all of them. */
+function noQuorum(deadlineMs: number, cause: unknown): HoldfastError {
+  const afterMs = Math.round(deadlineMs)
+  const details = { code: 'NO_QUORUM', group: 0, afterMs } as const
+  const message = `Cannot reach a majority of group 0 within ${afterMs} ms: nothing was done`
+  return new HoldfastError(message, details, { cause })
 }
 
 function refused(reason: string): HoldfastError {
