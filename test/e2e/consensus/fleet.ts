@@ -8,6 +8,9 @@ import { Clients } from './clients.ts'
 
 const common = ['--gateway', '127.0.0.1:0', '--profile', 'fast', '--log-level', 'info']
 
+/** Whom the leader heard so lately is well. */
+const HEARD_MS = 1_000
+
 /** Where a peer runs: on loopback, or in a network namespace of its own. */
 export interface Place {
   readonly listen: string
@@ -33,7 +36,7 @@ export class ConsensusFleet {
     this.#places = places
   }
 
-  /** Starts all and waits until as many vote as should. */
+  /** Starts all and waits until as many vote as should, and all of them are well. */
   async start(voters: number): Promise<void> {
     const founder = this.#spawn(0, [])
     this.peers.push(founder)
@@ -58,8 +61,9 @@ export class ConsensusFleet {
 
   async untilVoters(count: number, withinMs: number): Promise<void> {
     const holds = async (): Promise<boolean> => {
-      const members = this.view()?.members ?? []
-      return members.filter(({ role }) => role !== 'learner').length === count
+      const voters = this.view()?.members.filter(({ role }) => role !== 'learner') ?? []
+      const isWell = voters.every(({ heardMsAgo = Infinity }) => heardMsAgo < HEARD_MS)
+      return voters.length === count && isWell
     }
     await eventually(holds, withinMs, () => `not ${count} voters: ${JSON.stringify(this.view())}`)
   }

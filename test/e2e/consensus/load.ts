@@ -89,7 +89,7 @@ function someAction(name: string): Action {
   if (chance < 0.4) return { type: 'get' }
   const value = `${name}.${++written}`
   if (chance < 0.8) return { type: 'put', value }
-  return { type: 'cas', expected: { value: undefined }, value }
+  return { type: 'cas', expected: { revision: 0 }, value }
 }
 
 async function attempt(name: string, key: string, action: Action): Promise<boolean> {

@@ -27,17 +27,19 @@ export const stories: Readonly<Record<string, Story>> = {
     await fleet.kill(at)
     fleet.loseLog(at)
     await fleet.restart(at)
-    await fleet.untilVoters(fleet.peers.length < 7 ? 3 : 5, 60_000)
+    await fleet.untilVoters(votersOf(fleet), 60_000)
     await sleep(RECOVERY_MS)
   },
   'a rolling restart': async fleet => {
     for (let at = 0; at < fleet.peers.length; at++) {
       await fleet.stop(at)
       await fleet.restart(at)
-      await sleep(RECOVERY_MS)
+      await fleet.untilVoters(votersOf(fleet), 30_000)
     }
   },
 }
+
+const votersOf = ({ peers }: ConsensusFleet): number => (peers.length < 7 ? 3 : 5)
 
 /** For peers in namespaces: who leads is cut off, fully or one way. */
 export const partitions: Readonly<Record<string, Story>> = Object.fromEntries(
