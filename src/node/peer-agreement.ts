@@ -93,7 +93,7 @@ class FullAgreement implements PeerAgreement {
   private constructor(options: AgreementOptions, system: SystemGroup) {
     this.#options = options
     this.#system = system
-    const group = new SystemMap(system, () => this.#members())
+    const group = new SystemMap(system, options.environment, () => this.#members())
     this.kv = new KvClient({ group, ...options.environment })
     system.network.onRequest(VIEWS, async () => fromUtf8(JSON.stringify(system.views())))
   }

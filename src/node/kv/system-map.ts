@@ -1,5 +1,6 @@
 import type { Environment, PeerId } from '../../base/environment.ts'
 import { HoldfastError } from '../../base/errors.ts'
+import { peerOf } from '../consensus/replica-name.ts'
 import { SYSTEM_GROUP, type SystemGroup } from '../consensus/system-group.ts'
 import type { KvCallOptions, KvGroup } from './kv-client.ts'
 import { RemoteKvGroup, serveKv } from './kv-remote.ts'
@@ -13,14 +14,22 @@ export class SystemMap implements KvGroup {
   readonly #remote: RemoteKvGroup
 
   /** @param members full members that may have a replica, the likeliest first */
-  constructor(group: SystemGroup, members: () => readonly PeerId[]) {
+  constructor(
+    group: SystemGroup,
+    { timers, clock }: Pick<Environment, 'timers' | 'clock'>,
+    members: () => readonly PeerId[],
+  ) {
     this.#group = group
-    this.#remote = new RemoteKvGroup(group.network, members)
+    this.#remote = new RemoteKvGroup({ network: group.network, timers, clock, members })
     const { node } = group
-    serveKv(group.network, {
+    const here: KvGroup = {
       propose: (command, options) => node.propose(SYSTEM_GROUP, command, options),
       query: (question, options) => node.query(SYSTEM_GROUP, question, options),
       queryStale: question => node.queryStale(SYSTEM_GROUP, question),
+    }
+    serveKv(group.network, here, () => {
+      const leader = node.group(SYSTEM_GROUP)?.leader
+      return leader === undefined ? undefined : peerOf(leader)
     })
   }
 
