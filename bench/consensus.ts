@@ -8,7 +8,6 @@
  *
  *     npm run bench -- consensus [--part throughput|kill|stop|transfer] [--rounds 9] [--runs 10]
  */
-import { readFileSync } from 'node:fs'
 import fs from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -88,7 +87,7 @@ async function load(contender: Contender, clients: number, forMs: number): Promi
 function cpuMs(contender: Contender): number {
   if (process.platform !== 'linux') return Number.NaN
   const ticks = contender.pids().map(pid => {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+    const fields = fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
     return Number(fields[11]) + Number(fields[12])
   })
   return (ticks.reduce((sum, each) => sum + each, 0) * 1_000) / TICKS_PER_SECOND
@@ -137,11 +136,11 @@ async function throughput(contenders: readonly Contender[]): Promise<unknown[]> 
 
 /** The longest time without an answer while something happens to the leader. */
 async function gapOf(contender: Contender, happen: () => Promise<unknown>): Promise<number> {
-  let isOver = false
+  const over = new AbortController()
   let lastMs = performance.now()
   let longestMs = 0
   const writer = async (): Promise<void> => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       try {
         await contender.put(nextKey(), VALUE, GAP_PUT_MS)
         const nowMs = performance.now()
@@ -158,7 +157,7 @@ async function gapOf(contender: Contender, happen: () => Promise<unknown>): Prom
   await happen()
   await pause(WATCHED_MS)
   longestMs = Math.max(longestMs, performance.now() - lastMs)
-  isOver = true
+  over.abort()
   await Promise.all(writers)
   return longestMs
 }

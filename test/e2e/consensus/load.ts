@@ -46,7 +46,7 @@ const refusals = ['NO_QUORUM', 'BUSY', 'GROUP_UNKNOWN', 'CLOSED', 'MAP_FULL']
 
 const options = JSON.parse(process.argv[2] ?? '{}') as LoadOptions
 const { client, directories, perSecond } = options
-let isOver = false
+const over = new AbortController()
 let turn = 0
 let written = 0
 
@@ -55,12 +55,12 @@ const pause = (ms: number): Promise<void> => new Promise(done => void setTimeout
 const say = (line: LoadLine): void => void process.stdout.write(`${JSON.stringify(line)}\n`)
 
 process.stdin.resume()
-process.stdin.once('end', () => (isOver = true))
+process.stdin.once('end', () => over.abort())
 
 async function work(worker: number): Promise<void> {
   const everyMs = (1_000 * WORKERS) / perSecond
   await pause((everyMs * worker) / WORKERS)
-  for (let next = nowMs(); !isOver; next += everyMs) {
+  for (let next = nowMs(); !over.signal.aborted; next += everyMs) {
     await pause(Math.max(0, next - nowMs()))
     await operate(`${client}.${worker}`)
     next = Math.max(next, nowMs() - everyMs)
@@ -75,8 +75,8 @@ async function operate(name: string): Promise<void> {
   for (;;) {
     const isDone = await attempt(name, key, action)
     const returnedAt = nowMs()
-    if (isDone || isOver || returnedAt - calledAt > PATIENCE_MS) {
-      if (isDone || !isOver) say({ type: 'result', isDone, calledAt, returnedAt })
+    if (isDone || over.signal.aborted || returnedAt - calledAt > PATIENCE_MS) {
+      if (isDone || !over.signal.aborted) say({ type: 'result', isDone, calledAt, returnedAt })
       return
     }
     turn++
