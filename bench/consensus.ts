@@ -38,7 +38,6 @@ const targets: readonly (readonly [number, number])[] = [
   [128, 4],
 ]
 const GAP_WRITERS = 8
-const GAP_PUT_MS = 4_000
 const CALM_MS = 400
 const WATCHED_MS = 3_000
 const KILL_GAP_MS = 700
@@ -142,7 +141,7 @@ async function gapOf(contender: Contender, happen: () => Promise<unknown>): Prom
   const writer = async (): Promise<void> => {
     while (!over.signal.aborted) {
       try {
-        await contender.put(nextKey(), VALUE, GAP_PUT_MS)
+        await contender.put(nextKey(), VALUE, contender.tryMs)
         const nowMs = performance.now()
         longestMs = Math.max(longestMs, nowMs - lastMs)
         lastMs = nowMs

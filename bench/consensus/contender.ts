@@ -1,6 +1,8 @@
 /** Three members as three processes, and a client of theirs in this one. */
 export interface Contender {
   readonly name: string
+  /** How long its client waits before it tries again, where leaders come and go. */
+  readonly tryMs: number
   start(): Promise<void>
   stop(): Promise<void>
   pids(): number[]

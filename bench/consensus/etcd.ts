@@ -1,9 +1,9 @@
 /** A three-member etcd and a client that speaks gRPC to it over one HTTP/2 session, unencrypted. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { type ClientHttp2Session, connect } from 'node:http2'
 import { join } from 'node:path'
 
+import { ended, keep } from './children.ts'
 import type { Contender } from './contender.ts'
 
 const PORT = 23_790
@@ -22,6 +22,8 @@ export const hasEtcd = (): boolean => {
 
 export class Etcd implements Contender {
   readonly name = 'etcd'
+  /** What is sent to a member without a leader may wait for long, so somebody else is asked soon. */
+  readonly tryMs = 100
   readonly #folder: string
   readonly #flags: readonly string[]
   readonly #members: ChildProcess[] = []
@@ -104,7 +106,7 @@ export class Etcd implements Contender {
       { stdio: 'ignore' },
     )
     this.#members[at] = child
-    process.once('exit', () => child.kill('SIGKILL'))
+    keep(child)
   }
 
   /** Until somebody leads and all three answer. */
@@ -193,10 +195,6 @@ const field = (number: number, bytes: Uint8Array): Buffer =>
 
 const varint = (value: number): Buffer =>
   value < 128 ? Buffer.from([value]) : Buffer.from([(value & 127) | 128, value >> 7])
-
-async function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
-}
 
 interface EtcdPace {
   readonly heartbeatMs?: number

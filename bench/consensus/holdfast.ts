@@ -1,10 +1,10 @@
 /** Three peers as processes, and a fourth in this one, which does not vote: the public client. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { join } from 'node:path'
 
 import { findAccess } from '../../src/gateway/local-access.ts'
 import { createNode, type GroupView, type HoldfastNode } from '../../src/index.ts'
+import { ended, keep } from './children.ts'
 import type { Contender } from './contender.ts'
 
 const MEMBERS = 3
@@ -13,6 +13,8 @@ const UP_MS = 30_000
 
 export class Holdfast implements Contender {
   readonly name = 'holdfast'
+  /** Tries again by itself. */
+  readonly tryMs = 4_000
   readonly #folder: string
   readonly #members: ChildProcess[] = []
   readonly #ids: string[] = []
@@ -92,7 +94,7 @@ export class Holdfast implements Contender {
       ],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     )
-    process.once('exit', () => child.kill('SIGKILL'))
+    keep(child)
     this.#members[at] = child
     let output = ''
     child.stdout?.on('data', (text: Buffer) => (output += String(text)))
@@ -136,8 +138,4 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
     if (performance.now() > endMs) throw new Error(`not within ${UP_MS} ms`)
     await new Promise(done => void setTimeout(done, 50))
   }
-}
-
-async function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
 }

@@ -110,7 +110,10 @@ export async function applyPlan(directory: string, plan: NetworkPlan): Promise<A
     if (toHex(network) !== plan.network) throw planRefused('it is for another network')
     const here = new Set((await inspectGroups(wal, snapshots)).map(({ replica }) => replica))
     const chosen = plan.groups.filter(({ replica }) => here.has(replica))
-    const wiped = plan.groups.filter(group => group.wiped.some(replica => here.has(replica)))
+    // One that was thought lost and came back after all has to begin anew as well.
+    const wiped = plan.groups.filter(({ wiped: left, lost }) =>
+      [...left, ...lost].some(replica => here.has(replica)),
+    )
     if (chosen.length + wiped.length === 0) {
       throw planRefused('it names no replica that is here, or was applied already')
     }

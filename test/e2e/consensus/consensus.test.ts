@@ -47,6 +47,30 @@ describe('consensus of processes', () => {
     await killAll()
   })
 
+  test('a lost majority is recovered, and who slept through it is fenced off', async () => {
+    const fleet = new ConsensusFleet(main, [loopback, loopback, loopback])
+    await fleet.start(3)
+    fleet.command(0, 'kv put k before')
+    for (const at of [0, 1, 2]) await fleet.kill(at)
+    const plan = fleet.recover([0])
+    await fleet.restart(0)
+    await fleet.untilVoters(1, 20_000)
+    assert.equal(fleet.command(0, 'kv get k').stdout, 'before')
+    fleet.command(0, 'kv put k after')
+
+    // The old majority comes back: it must not decide anything, and says what is to be done.
+    const [one, two] = [fleet.begin(1), fleet.begin(2)]
+    await Promise.all([one.exited, two.exited])
+    assert.match(one.log, /holdfast recover/)
+    assert.equal(fleet.command(0, 'kv get k').stdout, 'after')
+
+    for (const at of [1, 2]) fleet.apply(at, plan)
+    for (const at of [1, 2]) await fleet.restart(at)
+    await fleet.untilVoters(3, 40_000)
+    assert.equal(fleet.command(2, 'kv get k').stdout, 'after')
+    await killAll()
+  })
+
   test('three peers agree while their leader is cut off', async t => {
     const made = namespaces(3)
     if (typeof made === 'string') {

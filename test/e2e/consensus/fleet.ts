@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import type { GroupView } from '../../../src/index.ts'
@@ -135,6 +135,41 @@ export class ConsensusFleet {
       )
     }
     return clients
+  }
+
+  command(at: number, args: string): ReturnType<typeof run> {
+    return this.#peer(at).command(args)
+  }
+
+  /** Starts a stopped peer, and does not wait for it. */
+  begin(at: number): PeerProcess {
+    const peer = this.#spawn(at, [])
+    this.peers[at] = peer
+    return peer
+  }
+
+  /** Recovers what there is with these survivors, and applies the plan to the first. */
+  recover(survivors: readonly number[]): string {
+    const reports = survivors.map(at => {
+      const report = join(this.#folder, `report-${at}`)
+      writeFileSync(report, this.#offline(`inspect ${this.#peer(at).data} --json`))
+      return report
+    })
+    const plan = join(this.#folder, 'plan')
+    this.#offline(`plan ${reports.join(' ')} --out ${plan}`)
+    this.apply(survivors[0] ?? 0, plan)
+    return plan
+  }
+
+  apply(at: number, plan: string): void {
+    const confirm = 'acknowledged writes of group 0 may be lost'
+    this.#offline(`apply ${this.#peer(at).data} ${plan} --confirm "${confirm}"`)
+  }
+
+  #offline(args: string): string {
+    const { status, stdout, stderr } = run(`node ${this.#main} recover ${args}`, this.#folder)
+    if (status !== 0) throw new Error(`recover ${args}: ${stderr}`)
+    return stdout
   }
 
   #peer(at: number): PeerProcess {
