@@ -13,6 +13,7 @@ export { type Failure, HoldfastError, type JoinRefusal } from './base/errors.ts'
 export type { InviteOptions } from './node/admission/admission.ts'
 export type { Role } from './node/admission/member-record.ts'
 export type { ClockReport, SourceReport } from './node/clock/clock-report.ts'
+export type { GroupDecision, GroupMemberView, GroupView } from './node/consensus/group-view.ts'
 export { createNode, type HoldfastNode } from './node/create-node.ts'
 export {
   createLog,
@@ -24,6 +25,15 @@ export {
 } from './node/log.ts'
 export type { NodeOptions, ProfileName } from './node/node-options.ts'
 export type { NodeEvent, NodeState, NodeStatus, PeerClockView, PeerView } from './node/views.ts'
+export type {
+  KvChange,
+  KvChangePage,
+  KvCondition,
+  KvEntry,
+  KvPage,
+  NodeKv,
+} from './node/kv/node-kv.ts'
+export type { KvCas, KvWriteAnswer } from './node/kv/kv-client.ts'
 export { parsePlan, parseReport } from './node/recovery-files.ts'
 export {
   applyPlan,

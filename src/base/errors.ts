@@ -79,6 +79,16 @@ export type Failure =
   | { readonly code: 'OUTCOME_UNKNOWN'; readonly group: number; readonly reason: string }
   /** The group cannot take this change now, or ever, for the reason given. State unchanged. */
   | { readonly code: 'CHANGE_REFUSED'; readonly group: number; readonly reason: string }
+  /**
+   * The network was recovered while this peer was away: what its replicas promised counts no more.
+   * State unchanged; apply the plan of that recovery here too.
+   */
+  | {
+      readonly code: 'EPOCH_OUTDATED'
+      readonly epoch: string
+      readonly newest: string
+      readonly peer: string
+    }
   /** The replica is not as it was when its recovery was planned. State unchanged; plan anew. */
   | { readonly code: 'PLAN_OUTDATED'; readonly group: number; readonly reason: string }
   /** Nothing can be recovered in this way, for the reason given. State unchanged. */

@@ -7,6 +7,8 @@ const EXIT_NOT_FOUND = 3
 const EXIT_DENIED = 4
 /** Another attempt may succeed. */
 const EXIT_UNAVAILABLE = 5
+/** It may be done or not; look before another attempt. */
+const EXIT_UNKNOWN = 6
 
 /** Codes that are not simply "failed". */
 const exitCodes: Partial<Record<Failure['code'], number>> = {
@@ -19,10 +21,14 @@ const exitCodes: Partial<Record<Failure['code'], number>> = {
   FILE_FORBIDDEN: EXIT_DENIED,
   JOIN_REFUSED: EXIT_DENIED,
   NO_AUTHORITY: EXIT_DENIED,
+  NOT_AUTHORISED: EXIT_DENIED,
   KEY_NEEDED: EXIT_DENIED,
   KEY_WRONG: EXIT_DENIED,
   BUSY: EXIT_UNAVAILABLE,
+  GROUP_UNKNOWN: EXIT_UNAVAILABLE,
+  NO_QUORUM: EXIT_UNAVAILABLE,
   NOT_RUNNING: EXIT_UNAVAILABLE,
+  OUTCOME_UNKNOWN: EXIT_UNKNOWN,
   PEER_UNREACHABLE: EXIT_UNAVAILABLE,
   THREAD_LOST: EXIT_UNAVAILABLE,
   TIMEOUT: EXIT_UNAVAILABLE,

@@ -3,6 +3,13 @@ import { findAccess, type LocalAccess, notRunning } from '../gateway/local-acces
 
 /** How long a running peer may take to answer. */
 const ANSWER_MS = 10_000
+/** And beyond the deadline of what it was asked. */
+const GRACE_MS = 2_000
+
+interface Asked {
+  readonly body?: string
+  readonly answerMs?: number
+}
 
 /** Speaks to the peer that runs on a data directory. */
 export class PeerClient {
@@ -25,12 +32,14 @@ export class PeerClient {
     return (await this.#ask('GET', path)) as Result
   }
 
-  async post<Result>(path: string, body: unknown): Promise<Result> {
-    return (await this.#ask('POST', path, JSON.stringify(body))) as Result
+  /** @param withinMs how long the peer may take over it, if not the usual time */
+  async post<Result>(path: string, body: unknown, withinMs?: number): Promise<Result> {
+    const answerMs = Math.max(ANSWER_MS, (withinMs ?? 0) + GRACE_MS)
+    return (await this.#ask('POST', path, { body: JSON.stringify(body), answerMs })) as Result
   }
 
-  async #ask(method: string, path: string, body?: string): Promise<unknown> {
-    const response = await this.#fetch(method, path, body)
+  async #ask(method: string, path: string, asked: Asked = {}): Promise<unknown> {
+    const response = await this.#fetch(method, path, asked)
     // What is no JSON is no answer of a peer: another program has its port.
     const answer: unknown = await response.json().catch((error: unknown) => {
       this.#signal.throwIfAborted()
@@ -40,13 +49,13 @@ export class PeerClient {
     throw failureIn(answer, response.status)
   }
 
-  async #fetch(method: string, path: string, body: string | undefined): Promise<Response> {
+  async #fetch(method: string, path: string, { body, answerMs }: Asked): Promise<Response> {
     const { url, token } = this.#access
     try {
       return await fetch(new URL(path, url), {
         method,
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-        signal: AbortSignal.any([this.#signal, AbortSignal.timeout(ANSWER_MS)]),
+        signal: AbortSignal.any([this.#signal, AbortSignal.timeout(answerMs ?? ANSWER_MS)]),
         ...(body !== undefined && { body }),
       })
     } catch (error) {

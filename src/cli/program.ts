@@ -4,10 +4,11 @@ import { decodeCommand } from './decode-command.ts'
 import { encodeCommand } from './encode-command.ts'
 import { EXIT_OK, EXIT_USAGE, exitCodeOf } from './exit-codes.ts'
 import { interruption, Interrupted } from './interruption.ts'
+import { kvCommand } from './kv-command.ts'
 import { banCommand, inviteCommand } from './member-commands.ts'
 import { recoverCommand } from './recover-command.ts'
 import { upCommand } from './up-command.ts'
-import { clockCommand, peersCommand, statusCommand } from './view-commands.ts'
+import { clockCommand, groupsCommand, peersCommand, statusCommand } from './view-commands.ts'
 
 /** Reads the arguments, runs the command they name, and returns the exit code. */
 export async function runProgram(args: readonly string[]): Promise<number> {
@@ -42,6 +43,8 @@ function createProgram(signal: AbortSignal): Command {
   peersCommand(program.command('peers'), signal)
   statusCommand(program.command('status'), signal)
   clockCommand(program.command('clock'), signal)
+  groupsCommand(program.command('groups'), signal)
+  kvCommand(program.command('kv'), signal)
   encodeCommand(program.command('encode'), signal)
   decodeCommand(program.command('decode'), signal)
   recoverCommand(program.command('recover'), signal)

@@ -20,7 +20,7 @@ export function recoverCommand(command: Command, signal: AbortSignal): void {
   command
     .command('inspect')
     .description('say what a stopped peer still has of each group')
-    .argument('<DIR>', 'where its log is')
+    .argument('<DIR>', 'its data directory')
     .option('--json', 'print the report that `plan` reads')
     .action((directory: string, flags: { json?: boolean }) => inspect(directory, flags))
   command
@@ -31,8 +31,10 @@ export function recoverCommand(command: Command, signal: AbortSignal): void {
     .action((reports: string[], { out }: { out: string }) => plan(reports, out))
   command
     .command('apply')
-    .description('make the chosen survivor the only voter. Acknowledged writes may be lost')
-    .argument('<DIR>', 'where the log of the chosen peer is')
+    .description(
+      'make the chosen survivor the only voter, let others begin anew. Acknowledged writes may be lost',
+    )
+    .argument('<DIR>', 'the data directory of a peer that is left; apply it to each')
     .argument('<PLAN>', 'what `plan` wrote')
     .option('--confirm <TEXT>', 'what would have to be typed')
     .action((directory: string, file: string, flags: { confirm?: string }) =>
@@ -77,11 +79,10 @@ async function apply({ directory, file, confirm, signal }: Apply): Promise<void>
     throw new RangeError(`not confirmed; nothing was changed. Type exactly: ${phrase}`)
   }
   for (const { group, replica } of await applyPlan(directory, network)) {
-    console.log(`group ${group}: ${replica} is its only voter now`)
+    if (replica === undefined) console.log(`group ${group}: what was here is gone, to begin anew`)
+    else console.log(`group ${group}: ${replica} is its only voter now`)
   }
-  console.log(
-    `epoch ${network.epoch}. Start this peer; let the others join anew, with empty stores.`,
-  )
+  console.log(`epoch ${network.epoch}. Apply the plan to every peer that is left, then start them.`)
 }
 
 /** Loud: whoever reads nothing else reads this. */

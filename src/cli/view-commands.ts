@@ -2,9 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import type { Command } from 'commander'
 
-import type { ClockReport, NodeStatus, PeerView } from '../index.ts'
+import type { ClockReport, GroupView, NodeStatus, PeerView } from '../index.ts'
 import { clockTable } from './clock-table.ts'
 import { formatDuration } from './format.ts'
+import { groupsTable } from './groups-table.ts'
 import { dataOption } from './member-commands.ts'
 import { PeerClient } from './peer-client.ts'
 import { formatTable } from './table.ts'
@@ -42,6 +43,15 @@ export function clockCommand(command: Command, signal: AbortSignal): void {
   viewCommand(command, signal, async client => {
     const clock = await client.get<ClockReport>('/api/v1/clock')
     return { data: clock, text: clockTable(clock) }
+  })
+}
+
+/** `holdfast groups [--json] [--watch]` */
+export function groupsCommand(command: Command, signal: AbortSignal): void {
+  command.description('list the groups that agree, who leads them, who votes, and why')
+  viewCommand(command, signal, async client => {
+    const groups = await client.get<readonly GroupView[]>('/api/v1/groups')
+    return { data: groups, text: groupsTable(groups) }
   })
 }
 

@@ -26,8 +26,10 @@ export class KvChanges {
     this.#changes.push(change)
     this.#bytes += bytesOf(change)
     while (this.size > KV_CHANGES_MAX || this.#bytes > CHANGES_BYTES_MAX) this.#forget()
-    if (this.#first > KV_CHANGES_MAX) this.#changes = this.all()
-    if (this.#changes.length === this.size) this.#first = 0
+    if (this.#first > KV_CHANGES_MAX) {
+      this.#changes = this.all()
+      this.#first = 0
+    }
   }
 
   /** From the first above `after`, at most `limit` of those that begin with `prefix`. */

@@ -18,7 +18,7 @@ import { assert } from '../base/assert.ts'
 export const SESSION_TTL_MS: number = 60 * 60_000
 export const SESSIONS_MAX = 4_096
 /** Commands of one session that may be without acknowledged answer. */
-export const SESSION_WINDOW = 64
+export const SESSION_WINDOW = 256
 export const SESSION_ANSWER_BYTES_MAX = 130_048
 /** Of all sessions' answers; one session alone cannot reach it. */
 const SESSIONS_BYTES_MAX = 33_554_432

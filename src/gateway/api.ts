@@ -1,6 +1,7 @@
 import type { InviteOptions } from '../node/admission/admission.ts'
 import type { HoldfastNode } from '../node/create-node.ts'
 import { HttpError } from './http-error.ts'
+import { kvCalls } from './kv-api.ts'
 
 /** One thing the API can do. */
 export interface Operation {
@@ -25,6 +26,14 @@ export const operations: ReadonlyMap<string, Operation> = new Map<string, Operat
   ['/api/v1/peers', { method: 'GET', isPublic: false, run: async node => ok(node.peers()) }],
   ['/api/v1/invites', { method: 'POST', isPublic: false, run: invite }],
   ['/api/v1/bans', { method: 'POST', isPublic: false, run: ban }],
+  [
+    '/api/v1/groups',
+    { method: 'GET', isPublic: false, run: async node => ok(await node.groups()) },
+  ],
+  ...Object.entries(kvCalls).map(([name, call]): [string, Operation] => [
+    `/api/v1/kv/${name}`,
+    { method: 'POST', isPublic: false, run: async (node, body) => ok(await call(node.kv, body)) },
+  ]),
 ])
 
 function readiness(node: HoldfastNode): { status: number; body: unknown } {

@@ -76,7 +76,8 @@ async function serve(
     send(response, status, body)
   } catch (error) {
     const { status, body } = describeError(error)
-    if (status >= 500) log.error('request failed', { path: pathOf(request), reason: String(error) })
+    if (status === 500)
+      log.error('request failed', { path: pathOf(request), reason: String(error) })
     // What was not read of the body must not be taken for the next request.
     response.setHeader('connection', 'close')
     send(response, status, body)

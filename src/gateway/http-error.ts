@@ -16,11 +16,17 @@ const statuses: Partial<Record<Failure['code'], number>> = {
   AMBIGUOUS: 409,
   BUSY: 503,
   CLOSED: 503,
+  GROUP_UNKNOWN: 503,
   MALFORMED: 400,
+  MAP_FULL: 507,
   NO_AUTHORITY: 403,
+  NO_QUORUM: 503,
   NOT_A_MEMBER: 404,
+  NOT_AUTHORISED: 403,
+  OUTCOME_UNKNOWN: 504,
   TIMEOUT: 504,
   TOO_LARGE: 413,
+  WATCH_TRIMMED: 410,
 }
 
 export interface ErrorBody {

@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http'
 
 import { HttpError } from './http-error.ts'
 
-/** The largest body of an API request. */
-const BODY_BYTES_MAX = 65_536
+/** The largest body of an API request: two values of the map as base64, and some room. */
+const BODY_BYTES_MAX = 262_144
 
 /**
  * The JSON object in the body of a request; empty if there is no body.

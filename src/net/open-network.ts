@@ -30,6 +30,12 @@ import { StreamChannel, StreamServices } from './stream-channel.ts'
 import { Topics } from './topics.ts'
 
 /** Starts a peer's network: listens, and is ready for handlers. */
+/**
+ * Streams that carry little and wait for nothing: what agreement waits for does not take the detour
+ * through the lane's thread, which costs more than it saves there.
+ */
+const PROMPT = 'raft/'
+
 export async function openNetwork(options: NetworkOptions): Promise<NetworkHost> {
   const host = await Libp2pNetwork.create(options)
   await host.start()
@@ -204,7 +210,8 @@ class Libp2pNetwork implements NetworkHost {
   async openStream(to: PeerId, protocol: string, signal?: AbortSignal): Promise<ByteStream> {
     signal?.throwIfAborted()
     await this.#connections.connect(to, signal)
-    const carried = await this.#lane?.open(to, protocol, signal)
+    const isPrompt = protocol.startsWith(PROMPT)
+    const carried = isPrompt ? undefined : await this.#lane?.open(to, protocol, signal)
     return carried ?? this.#streams.open(to, protocol, signal)
   }
 

@@ -4,6 +4,8 @@ import { HoldfastError } from '../base/errors.ts'
 import type { InviteOptions } from './admission/admission.ts'
 import { isZone, ZONE_BYTES_MAX } from './admission/member-record.ts'
 import type { ClockReport } from './clock/clock-report.ts'
+import type { GroupView } from './consensus/group-view.ts'
+import type { NodeKv } from './kv/node-kv.ts'
 import { silentLog } from './log.ts'
 import type { NodeOptions } from './node-options.ts'
 import { fittingName } from './peer-note.ts'
@@ -44,6 +46,13 @@ export interface HoldfastNode {
   status(): NodeStatus
   /** What time it is here, how wrong that may be, and who says so. */
   clock(): ClockReport
+  /** The replicated map of the network. */
+  readonly kv: NodeKv
+  /**
+   * The groups of the network, each as its leader sees it if that can be asked, else as this peer
+   * does; none if nobody can be asked.
+   */
+  groups(): Promise<readonly GroupView[]>
   /** Tells of everything that happens from now on; returns what ends that. */
   onEvent(listener: (event: NodeEvent) => void): () => void
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 
 import { toHex } from '../base/bytes.ts'
-import type { Environment, PeerId } from '../base/environment.ts'
+import type { Disk, Environment, PeerId } from '../base/environment.ts'
 import { HoldfastError } from '../base/errors.ts'
 import { Tasks } from '../base/tasks.ts'
 import type { MembershipChange } from '../membership/core-types.ts'
@@ -29,9 +29,12 @@ import { trustIn } from './admission/trust.ts'
 import type { ClockReport } from './clock/clock-report.ts'
 import type { ClockNotice } from './clock/clock-service.ts'
 import { type PeerClock, startClock } from './clock/start-clock.ts'
+import { markFounding, unmarkFounding } from './consensus/founding.ts'
+import type { GroupView } from './consensus/group-view.ts'
 import type { HoldfastNode } from './create-node.ts'
 import { type DataDirectory, openDataDirectory } from './data-directory.ts'
 import { enterNetwork } from './enter-network.ts'
+import { type NodeKv, nodeKv } from './kv/node-kv.ts'
 import { checkListen, defaultListen } from './listen-addresses.ts'
 import type { Log } from './log.ts'
 import { MemberReach } from './member-reach.ts'
@@ -39,6 +42,7 @@ import { startMembership } from './membership/membership-driver.ts'
 import type { MembershipService } from './membership/membership-service.ts'
 import { nodeTurns } from './membership/turns.ts'
 import type { NodeOptions } from './node-options.ts'
+import { type PeerAgreement, startAgreement } from './peer-agreement.ts'
 import { encodeNote } from './peer-note.ts'
 import { peersOf, resolvePeer, statusOf } from './peer-views.ts'
 import { ServiceStack } from './service-stack.ts'
@@ -67,6 +71,7 @@ export interface Running {
   readonly admission: Admission
   readonly membership: MembershipService
   readonly clock: PeerClock
+  readonly agreement: PeerAgreement
   readonly startedAtMs: number
 }
 
@@ -77,6 +82,7 @@ export interface Running {
 export class Peer implements HoldfastNode {
   readonly settings: Settings
   readonly version: string = programVersion()
+  readonly kv: NodeKv = nodeKv(() => this.#require().agreement.kv)
   #state: NodeState = 'new'
   #running: Running | undefined
   #stack: ServiceStack
@@ -140,6 +146,10 @@ export class Peer implements HoldfastNode {
     return this.#require().clock.service.report()
   }
 
+  async groups(): Promise<readonly GroupView[]> {
+    return this.#require().agreement.groups()
+  }
+
   onEvent(listener: (event: NodeEvent) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
@@ -159,7 +169,7 @@ export class Peer implements HoldfastNode {
     const disk = openDisk(directory.path)
     const base = { clock: systemClock, timers: systemTimers, random: systemRandom(), disk }
     const files = new AdmissionFiles(disk)
-    const found = await this.#findNetwork(files, identity, invite)
+    const found = await this.#findNetwork(files, disk, identity, invite)
 
     const refusals = new Refusals(log, systemClock)
     const host = await this.#openHost(base, identity, found.book)
@@ -197,16 +207,38 @@ export class Peer implements HoldfastNode {
     this.#stack.add('clock', async () => clock.stop())
     admission.start()
     this.#stack.add('admission', () => admission.stop())
+    const agreement = await startAgreement({
+      environment,
+      directory: directory.path,
+      book: admitted.book,
+      membership,
+      protocol: PROTOCOL.current,
+      profile: this.settings.profile ?? 'lan',
+      log,
+      onEvent: event => this.#emit(event),
+      onFailure,
+    })
+    this.#stack.add('agreement', within => agreement.close(within))
 
     this.#connect({ host, admitted, membership }, reach)
     tasks.start('find members', within => reach.run(within))
     const startedAtMs = systemClock.wallMs()
-    this.#running = { directory, host, admitted, admission, membership, clock, startedAtMs }
+    this.#running = {
+      directory,
+      host,
+      admitted,
+      admission,
+      membership,
+      clock,
+      agreement,
+      startedAtMs,
+    }
   }
 
   /** The network this directory belongs to, a new one, or the one that the invite leads into. */
   async #findNetwork(
     files: AdmissionFiles,
+    disk: Disk,
     { peer: self }: Identity,
     invite: Invite | undefined,
   ): Promise<Admitted | { readonly book: MemberBook; readonly invite: Invite }> {
@@ -221,10 +253,12 @@ export class Peer implements HoldfastNode {
       return admitted
     }
     if (invite !== undefined) {
+      await unmarkFounding(disk)
       const book = new MemberBook(files, trustIn(invite.authority), () => systemClock.wallMs())
       return { book, invite }
     }
     log.info('making a network')
+    await markFounding(disk)
     const founded = await foundNetwork(files, { self, zone, clock: systemClock, secrets })
     this.#emit({ type: 'founded' })
     return founded

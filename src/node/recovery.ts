@@ -1,23 +1,26 @@
 import { join } from 'node:path'
 
-import { fromUtf8, toHex, toUtf8 } from '../base/bytes.ts'
+import { toHex } from '../base/bytes.ts'
 import type { Disk } from '../base/environment.ts'
-import { codeOf, HoldfastError } from '../base/errors.ts'
+import { HoldfastError } from '../base/errors.ts'
 import { planRecovery, type RecoveryPlan, type Survivor } from '../consensus/recovery.ts'
 import { openDisk } from '../storage/disk.ts'
 import { networkIdIn, SEGMENT_HEADER_BYTES, segmentNumber } from '../storage/wal-segment.ts'
 import { Wal } from '../storage/wal.ts'
+import { epochAfter, readEpoch, writeEpoch } from './consensus/epoch.ts'
 import { applyRecovery, inspectGroups } from './consensus/group-recovery.ts'
 import { SnapshotStore } from './consensus/snapshot-store.ts'
+import { CONSENSUS_DIRECTORY } from './consensus/system-group.ts'
+import { lockDirectory } from './directory-lock.ts'
 import { systemRandom, systemTimers } from './system.ts'
 
 /**
- * Recovery of groups that have lost a majority of their voters, on the directories that hold the
- * log and the snapshots of stopped peers:
+ * Recovery of groups that have lost a majority of their voters, on the data directories of stopped
+ * peers:
  *
  *     each peer:  inspectStore  → report
  *     one place:  planFromReports(all reports)  → plan
- *     the chosen: applyPlan(plan)
+ *     each peer:  applyPlan(plan)
  */
 export interface StoreReport {
   readonly format: string
@@ -40,15 +43,12 @@ export interface NetworkPlan {
 
 export interface AppliedPlan {
   readonly group: number
-  /** The replica's new name. */
-  readonly replica: string
+  /** The new name of its only voter; undefined where what was here is gone, to begin anew. */
+  readonly replica: string | undefined
 }
 
 const REPORT_FORMAT = 'holdfast-survivors-1'
 const PLAN_FORMAT = 'holdfast-recovery-1'
-const EPOCH_BYTES = 16
-const EPOCH_FILE = 'epoch'
-const EPOCH_FILE_BYTES_MAX = 64
 
 /**
  * What a stopped peer has of each group. Opens the log as a start would.
@@ -89,7 +89,7 @@ export function planFromReports(reports: readonly StoreReport[]): NetworkPlan {
     const why = refused.map(({ group, reason }) => `group ${group}: ${reason}`).join('; ')
     throw planRefused(why === '' ? 'nothing survives' : why)
   }
-  const epoch = toHex(systemRandom().bytes(EPOCH_BYTES))
+  const epoch = epochAfter(first.epoch, systemRandom())
   return { format: PLAN_FORMAT, network: first.network, epoch, groups, refused }
 }
 
@@ -98,8 +98,9 @@ export const recoveryPhrase = ({ groups }: NetworkPlan): string =>
   `acknowledged writes of group ${groups.map(({ group }) => group).join(', ')} may be lost`
 
 /**
- * Makes the replicas in this directory that the plan names the only voters of their groups. The
- * epoch is written first: whoever died in between has fenced the old network off, and applies again.
+ * Makes the replicas in this directory that the plan chose the only voters of their groups, and drops
+ * those that must begin anew. The epoch is written first: whoever died in between has fenced the old
+ * network off, and applies again.
  * @throws {HoldfastError} `PLAN_REFUSED` if the plan is of another network or names none of them;
  * `PLAN_OUTDATED`; `DISK_*`
  */
@@ -109,28 +110,26 @@ export async function applyPlan(directory: string, plan: NetworkPlan): Promise<A
     if (toHex(network) !== plan.network) throw planRefused('it is for another network')
     const here = new Set((await inspectGroups(wal, snapshots)).map(({ replica }) => replica))
     const chosen = plan.groups.filter(({ replica }) => here.has(replica))
-    if (chosen.length === 0) throw planRefused('it chose another peer, or was applied already')
-    await disk.replace(EPOCH_FILE, fromUtf8(plan.epoch))
+    // One that was thought lost and came back after all has to begin anew as well.
+    const wiped = plan.groups.filter(({ wiped: left, lost }) =>
+      [...left, ...lost].some(replica => here.has(replica)),
+    )
+    if (chosen.length + wiped.length === 0) {
+      throw planRefused('it names no replica that is here, or was applied already')
+    }
+    await writeEpoch(disk, plan.epoch)
     const applied: AppliedPlan[] = []
     for (const each of chosen) {
       const replica = await applyRecovery(wal, snapshots, each, systemRandom())
       applied.push({ group: each.group, replica })
     }
+    for (const { group } of wiped) {
+      await wal.append([{ type: 'drop', group }])
+      await snapshots.removeAll(group)
+      applied.push({ group, replica: undefined })
+    }
     return applied
   })
-}
-
-/** The epoch of the network in a store; empty before the first recovery. */
-export async function readEpoch(disk: Disk): Promise<string> {
-  try {
-    const file = await disk.open(EPOCH_FILE, 'read')
-    const bytes = await file.read(0, EPOCH_FILE_BYTES_MAX)
-    await file.close()
-    return toUtf8(bytes)
-  } catch (error) {
-    if (codeOf(error) === 'FILE_NOT_FOUND') return ''
-    throw error
-  }
 }
 
 interface Store {
@@ -144,8 +143,23 @@ async function withStore<Result>(
   directory: string,
   work: (store: Store) => Promise<Result>,
 ): Promise<Result> {
-  const disk = openDisk(directory)
-  const network = await networkOf(disk, directory)
+  const path = join(directory, CONSENSUS_DIRECTORY)
+  const disk = openDisk(path)
+  const network = await networkOf(disk, path)
+  // Whoever runs on it must not be worked on under.
+  const release = await lockDirectory(directory)
+  try {
+    return await withLog(disk, network, work)
+  } finally {
+    await release()
+  }
+}
+
+async function withLog<Result>(
+  disk: Disk,
+  network: Uint8Array,
+  work: (store: Store) => Promise<Result>,
+): Promise<Result> {
   const wal = await Wal.open({
     disk,
     networkId: network,
@@ -161,7 +175,8 @@ async function withStore<Result>(
 
 /** From the first segment that says so. */
 async function networkOf(disk: Disk, directory: string): Promise<Uint8Array> {
-  for (const { name } of await disk.list('.')) {
+  const names = await disk.list('.').catch(() => [])
+  for (const { name } of names) {
     if (segmentNumber(name) === undefined) continue
     const file = await disk.open(name, 'read')
     const network = networkIdIn(await file.read(0, SEGMENT_HEADER_BYTES), name)

@@ -1,5 +1,6 @@
 import type { PeerId } from '../base/environment.ts'
 import type { Status as ClockStatus } from '../clock/status.ts'
+import type { ElectionReason } from '../consensus/election-input.ts'
 import type { PeerState } from '../membership/core-types.ts'
 import type { Role } from './admission/member-record.ts'
 
@@ -81,5 +82,9 @@ export type NodeEvent =
   | { readonly type: 'clock'; readonly from: ClockStatus; readonly to: ClockStatus }
   /** Time here did something that it must not: sleep, a stall, a wall clock that was set. */
   | { readonly type: 'clock disturbed'; readonly what: string }
+  /** Another peer leads a group, or nobody that is known. */
+  | { readonly type: 'leader'; readonly group: number; readonly leader: PeerId | undefined }
+  /** This peer leads a group and has decided to change its members. */
+  | { readonly type: 'members'; readonly group: number; readonly reason: ElectionReason }
   /** The peer cannot go on: its disk failed, or it has a bug. It stops. */
   | { readonly type: 'failed'; readonly error: unknown }

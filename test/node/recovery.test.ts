@@ -1,18 +1,20 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
+import type { Disk } from '../../src/base/environment.ts'
 import { codeOf } from '../../src/base/errors.ts'
 import { runProgram } from '../../src/cli/program.ts'
 import { encodeConfiguration } from '../../src/consensus/configuration.ts'
+import { readEpoch } from '../../src/node/consensus/epoch.ts'
 import { encodeEntry, encodeState } from '../../src/node/consensus/group-records.ts'
+import { CONSENSUS_DIRECTORY } from '../../src/node/consensus/system-group.ts'
 import { parsePlan, parseReport } from '../../src/node/recovery-files.ts'
 import {
   applyPlan,
   inspectStore,
   planFromReports,
-  readEpoch,
   recoveryPhrase,
 } from '../../src/node/recovery.ts'
 import { systemRandom, systemTimers } from '../../src/node/system.ts'
@@ -22,6 +24,8 @@ import { withDirectory } from '../support/temporary.ts'
 
 const voters = ['a/1', 'b/1', 'c/1', 'd/1', 'e/1']
 
+const diskOf = (directory: string): Disk => openDisk(join(directory, CONSENSUS_DIRECTORY))
+
 /** A stopped peer: a replica of group 0 with so many entries in its log. */
 async function store(
   directory: string,
@@ -29,8 +33,9 @@ async function store(
   entries: number,
   network = 7,
 ): Promise<void> {
+  mkdirSync(join(directory, CONSENSUS_DIRECTORY))
   const wal = await Wal.open({
-    disk: openDisk(directory),
+    disk: diskOf(directory),
     networkId: new Uint8Array(32).fill(network),
     timers: systemTimers,
     random: systemRandom(),
@@ -67,12 +72,14 @@ test('of two survivors of five the one with the longer log goes on under a new e
       const plan = planFromReports(reports.map(report => parseReport(JSON.stringify(report))))
       assert.equal(plan.groups[0]?.replica, 'b/1')
       assert.deepEqual(plan.groups[0]?.lost, ['c/1', 'd/1', 'e/1'])
-      await assert.rejects(applyPlan(first, plan), error => codeOf(error) === 'PLAN_REFUSED')
-      assert.equal(await readEpoch(openDisk(first)), '')
+      assert.equal(await readEpoch(diskOf(first)), '')
+      assert.deepEqual(await applyPlan(first, plan), [{ group: 0, replica: undefined }])
+      assert.equal(await readEpoch(diskOf(first)), plan.epoch)
+      assert.deepEqual((await inspectStore(first)).survivors, [])
 
       const [applied] = await applyPlan(second, parsePlan(JSON.stringify(plan)))
       assert.match(applied?.replica ?? '', /^b\/[0-9a-f]{16}$/)
-      assert.equal(await readEpoch(openDisk(second)), plan.epoch)
+      assert.equal(await readEpoch(diskOf(second)), plan.epoch)
       const after = await inspectStore(second)
       assert.equal(after.epoch, plan.epoch)
       assert.deepEqual(after.survivors[0]?.configuration.voters, [applied?.replica])
@@ -132,11 +139,11 @@ test('the command asks to be told that writes may be lost', () =>
     assert.equal(await quietly(['recover', 'plan', report, '--out', file]), 0)
     assert.equal(await quietly(['recover', 'apply', directory, file]), 1)
     assert.equal(await quietly(['recover', 'apply', directory, file, '--confirm', 'yes']), 1)
-    assert.equal(await readEpoch(openDisk(directory)), '')
+    assert.equal(await readEpoch(diskOf(directory)), '')
     const phrase = recoveryPhrase(planFromReports([await inspectStore(directory)]))
     assert.equal(phrase, 'acknowledged writes of group 0 may be lost')
     assert.equal(await quietly(['recover', 'apply', directory, file, '--confirm', phrase]), 0)
-    assert.notEqual(await readEpoch(openDisk(directory)), '')
+    assert.notEqual(await readEpoch(diskOf(directory)), '')
     assert.equal(await quietly(['recover', 'inspect', directory]), 0)
   }))
 

@@ -65,6 +65,9 @@ const AGAIN_MS = 50
 const WRITES_MAX: number = SESSION_WINDOW / 2
 const WATCH_EVERY_MS = 100
 const CHANGES_MAX = 256
+const PAGE_MAX = 500
+/** Under which there are no keys, as a rule. */
+const NO_PREFIX = '\uFFFF'
 
 export class KvClient {
   readonly #group: KvGroup
@@ -140,6 +143,41 @@ export class KvClient {
     }
   }
 
+  /** One page of the keys under a prefix that come behind `after`, in order. */
+  async list(
+    prefix: string,
+    { after = '', ...options }: Options & { readonly after?: string } = {},
+  ): Promise<{ readonly entries: readonly KvEntry[]; readonly isMore: boolean }> {
+    const reply = await this.#ask({ type: 'list', prefix, after, limit: PAGE_MAX }, options)
+    if (reply.type !== 'entries') throw strange(reply.type)
+    return reply
+  }
+
+  /**
+   * What changed under a prefix above revision `after`, as the map is now.
+   * @throws {HoldfastError} `WATCH_TRIMMED`, `NO_QUORUM`, …
+   */
+  async changes(
+    prefix: string,
+    after: number,
+    options: Options = {},
+  ): Promise<{ readonly changes: readonly KvChange[]; readonly through: number }> {
+    const question = { type: 'changes', prefix, after, limit: CHANGES_MAX } as const
+    const reply = await this.#ask(question, options)
+    if (reply.type === 'trimmed') throw trimmed(after, reply.oldest)
+    if (reply.type !== 'changes') throw strange(reply.type)
+    return reply
+  }
+
+  /** The revision up to which the map is, no older than the call. */
+  async revision(options: Options = {}): Promise<number> {
+    const question = { type: 'changes', prefix: NO_PREFIX, after: 0, limit: 1 } as const
+    const reply = await this.#ask(question, options)
+    if (reply.type === 'changes') return reply.through
+    if (reply.type !== 'trimmed') throw strange(reply.type)
+    return (await this.changes(NO_PREFIX, reply.oldest, options)).through
+  }
+
   async #ask(
     question: KvQuestion,
     { deadlineMs = DEADLINE_MS, signal }: Options,
@@ -153,7 +191,7 @@ export class KvClient {
     payload: Uint8Array,
     { deadlineMs = DEADLINE_MS, signal }: Options,
   ): Promise<Uint8Array> {
-    const attempts = new Attempts(this.#clock.monotonicMs() + deadlineMs, signal)
+    const attempts = new Attempts(this.#clock.monotonicMs(), deadlineMs, signal)
     const session = await this.#open(attempts)
     const sequence = session.begin()
     try {
@@ -207,7 +245,8 @@ export class KvClient {
         const mayHelp = code === 'OUTCOME_UNKNOWN' || code === 'NO_QUORUM' || code === 'BUSY'
         const isLate = attempts.leftMs(this.#clock.monotonicMs()) <= AGAIN_MS
         if (mayHelp && !isLate) await sleep(this.#timers, AGAIN_MS, attempts.signal)
-        else throw attempts.isUnknown ? unknown('no answer in time', error) : error
+        else if (attempts.isUnknown) throw unknown('no answer in time', error)
+        else throw code === 'NO_QUORUM' ? noQuorum(attempts.deadlineMs, error) : error
       }
     }
   }
@@ -225,12 +264,14 @@ export type KvWriteAnswer = Exclude<KvAnswer, { type: 'refused' }>
 /** What was tried for one write. */
 class Attempts {
   readonly signal: AbortSignal | undefined
+  readonly deadlineMs: number
   readonly #untilMs: number
   /** An earlier copy may take effect. */
   isUnknown = false
 
-  constructor(untilMs: number, signal: AbortSignal | undefined) {
-    this.#untilMs = untilMs
+  constructor(nowMs: number, deadlineMs: number, signal: AbortSignal | undefined) {
+    this.deadlineMs = deadlineMs
+    this.#untilMs = nowMs + deadlineMs
     this.signal = signal
   }
 
@@ -258,7 +299,9 @@ class KvSession {
 
   /** Nobody waits for anything below, so that copies which come late do nothing. */
   get ackedBelow(): number {
-    return Math.min(this.#last + 1, ...this.#open)
+    // They were begun in the order of their numbers.
+    const [oldest = this.#last + 1] = this.#open
+    return oldest
   }
 }
 
@@ -268,6 +311,14 @@ const registration = (timeMs: number): Uint8Array =>
 function unknown(reason: string, cause?: unknown): HoldfastError {
   const details = { code: 'OUTCOME_UNKNOWN', group: 0, reason } as const
   return new HoldfastError(`Cannot tell whether it was done: ${reason}`, details, { cause })
+}
+
+/** As told of the last of several attempts; the caller waited for all of them. */
+function noQuorum(deadlineMs: number, cause: unknown): HoldfastError {
+  const afterMs = Math.round(deadlineMs)
+  const details = { code: 'NO_QUORUM', group: 0, afterMs } as const
+  const message = `Cannot reach a majority of group 0 within ${afterMs} ms: nothing was done`
+  return new HoldfastError(message, details, { cause })
 }
 
 function refused(reason: string): HoldfastError {

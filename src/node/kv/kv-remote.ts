@@ -3,26 +3,38 @@
  * sends it on to the leader. A `KvClient` over it keeps its own session, so a write that has to be
  * sent again, to whomever, still takes effect at most once.
  *
- *     request  kind u8 (propose 0, query 1, stale 2) | deadlineMs varint | payload
- *     answer   what the group answers
+ *     request  kind u8 (propose 0, query 1, stale 2, leader 3) | deadlineMs varint | payload
+ *     answer   what the group answers; of `leader` the peer that leads, empty if none is known
+ *
+ * The leader is asked itself where it is known: that saves a hop. A member that is silent for a while
+ * may be frozen, so another is asked who leads; if that is somebody else, nobody waits any longer.
  */
 import { BinaryReader } from '../../base/binary-reader.ts'
 import { BinaryWriter } from '../../base/binary-writer.ts'
-import type { Network, PeerId } from '../../base/environment.ts'
+import { fromUtf8, toUtf8 } from '../../base/bytes.ts'
+import type { Clock, Network, PeerId, Timers } from '../../base/environment.ts'
 import { codeOf, HoldfastError } from '../../base/errors.ts'
 import type { KvCallOptions, KvGroup } from './kv-client.ts'
 
 const PROTOCOL = 'kv/1'
-const kinds = ['propose', 'query', 'stale'] as const
+const kinds = ['propose', 'query', 'stale', 'leader'] as const
 /** Longer than any of a client's attempts. */
 const SERVED_MS_MAX = 10_000
 const STALE_MS = 2_000
 const HEADER_BYTES = 16
+/** A member that has not answered for so long may be frozen. */
+const SILENT_MS = 250
+/** For how long the leader is taken to be who it was. */
+const LEADER_MS = 5_000
 
 type Kind = (typeof kinds)[number]
 
 /** Lets other peers use the map through this one, which has a replica. */
-export function serveKv(network: Network, group: KvGroup): void {
+export function serveKv(
+  network: Network,
+  group: KvGroup,
+  leader: () => PeerId | undefined = () => undefined,
+): void {
   network.onRequest(PROTOCOL, async (_from, body, signal) => {
     const reader = new BinaryReader(body)
     const { offset } = reader
@@ -30,22 +42,32 @@ export function serveKv(network: Network, group: KvGroup): void {
     const deadlineMs = Math.min(reader.varint(), SERVED_MS_MAX)
     const payload = reader.fixed(reader.remaining)
     if (kind === undefined) throw malformed(offset)
+    if (kind === 'leader') return fromUtf8(leader() ?? '')
     if (kind === 'stale') return group.queryStale(payload)
     return group[kind](payload, { deadlineMs, signal })
   })
 }
 
+export interface RemoteKvOptions {
+  readonly network: Network
+  readonly timers: Timers
+  readonly clock: Clock
+  /** Peers that have a replica, as far as is known now. */
+  readonly members: () => readonly PeerId[]
+}
+
 /** The group as a peer without a replica reaches it. */
 export class RemoteKvGroup implements KvGroup {
-  readonly #network: Network
-  readonly #members: () => readonly PeerId[]
+  readonly #options: RemoteKvOptions
   /** Counts the members that were of no use, so that the next call asks another. */
   #turn = 0
+  #leader: PeerId | undefined
+  /** When somebody was last asked who leads. */
+  #lookedMs = -Infinity
+  readonly #waiting = new Set<Waiting>()
 
-  /** @param members peers that have a replica, as far as is known now */
-  constructor(network: Network, members: () => readonly PeerId[]) {
-    this.#network = network
-    this.#members = members
+  constructor(options: RemoteKvOptions) {
+    this.#options = options
   }
 
   /** Asked once: who sends it again decides its client, who knows whether that is safe. */
@@ -74,7 +96,7 @@ export class RemoteKvGroup implements KvGroup {
     question: Uint8Array,
     { deadlineMs, signal }: KvCallOptions,
   ): Promise<Uint8Array> {
-    const tries = Math.max(1, this.#members().length)
+    const tries = Math.max(1, this.#options.members().length)
     for (let left = tries; ; left--) {
       try {
         return await this.#ask(kind, question, { deadlineMs: deadlineMs / tries, signal })
@@ -89,26 +111,87 @@ export class RemoteKvGroup implements KvGroup {
     payload: Uint8Array,
     { deadlineMs, signal }: KvCallOptions,
   ): Promise<Uint8Array> {
-    const members = this.#members()
-    const member = members[this.#turn % Math.max(1, members.length)]
+    const member = this.#member()
     if (member === undefined) throw noMember()
+    if (this.#options.clock.monotonicMs() - this.#lookedMs > LEADER_MS) this.#lookForLeader(member)
+    const { promise: lost, reject } = Promise.withResolvers<never>()
+    const call = { member, isSilent: false, giveUp: () => reject(silent(member)) }
+    this.#waiting.add(call)
+    const stopWatch = this.#watch(call)
+    try {
+      return await Promise.race([this.#send(member, kind, payload, { deadlineMs, signal }), lost])
+    } catch (error) {
+      this.#turn++
+      if (this.#leader === member) this.#leader = undefined
+      throw codeOf(error) === 'GROUP_UNKNOWN' || codeOf(error) === 'PROTOCOL_UNKNOWN'
+        ? noMember(error)
+        : error
+    } finally {
+      stopWatch()
+      this.#waiting.delete(call)
+    }
+  }
+
+  /** The leader, if it is known and may have a replica still; else each member in turn. */
+  #member(): PeerId | undefined {
+    const members = this.#options.members()
+    if (this.#leader !== undefined && members.includes(this.#leader)) return this.#leader
+    return members[this.#turn % Math.max(1, members.length)]
+  }
+
+  #send(
+    member: PeerId,
+    kind: Kind,
+    payload: Uint8Array,
+    { deadlineMs, signal }: KvCallOptions,
+  ): Promise<Uint8Array> {
     const writer = new BinaryWriter(payload.length + HEADER_BYTES)
     writer.u8(kinds.indexOf(kind))
     writer.varint(Math.ceil(deadlineMs))
     writer.fixed(payload)
-    try {
-      return await this.#network.request(member, PROTOCOL, {
-        body: writer.finish(),
-        deadlineMs,
-        signal,
-      })
-    } catch (error) {
-      this.#turn++
-      throw codeOf(error) === 'GROUP_UNKNOWN' || codeOf(error) === 'PROTOCOL_UNKNOWN'
-        ? noMember(error)
-        : error
+    const options = { body: writer.finish(), deadlineMs, signal }
+    return this.#options.network.request(member, PROTOCOL, options)
+  }
+
+  /** While a call waits, and again and again: asks the others whether its member still leads. */
+  #watch(call: Waiting): () => void {
+    const { timers, members } = this.#options
+    let turn = 0
+    const look = (): void => {
+      timer = timers.after(SILENT_MS, look)
+      call.isSilent = true
+      const others = members().filter(other => other !== call.member)
+      const other = others[turn++ % Math.max(1, others.length)]
+      if (other !== undefined) this.#lookForLeader(other)
+    }
+    let timer = timers.after(SILENT_MS, look)
+    return () => timer.cancel()
+  }
+
+  #lookForLeader(member: PeerId): void {
+    this.#lookedMs = this.#options.clock.monotonicMs()
+    const options = { deadlineMs: SILENT_MS }
+    this.#send(member, 'leader', new Uint8Array(0), options).then(
+      answer => this.#heardOfLeader(toUtf8(answer)),
+      // Another is asked sooner or later.
+      () => undefined,
+    )
+  }
+
+  #heardOfLeader(leader: PeerId): void {
+    if (leader === '') return
+    this.#leader = leader
+    for (const { member, isSilent, giveUp } of this.#waiting) {
+      if (isSilent && member !== leader) giveUp()
     }
   }
+}
+
+/** A call on its way to a member. */
+interface Waiting {
+  readonly member: PeerId
+  isSilent: boolean
+  readonly giveUp: () => void
 }
 
 /** Said by the group itself, or before anything left. */
@@ -122,6 +205,12 @@ const noMember = (cause?: unknown): HoldfastError =>
     { code: 'BUSY', what: 'members' },
     { cause },
   )
+
+const silent = (peer: PeerId): HoldfastError =>
+  new HoldfastError(`Cannot wait for ${peer}: it leads no longer`, {
+    code: 'PEER_UNREACHABLE',
+    peer,
+  })
 
 const malformed = (offset: number): HoldfastError =>
   new HoldfastError(`Cannot decode request: at offset ${offset}`, {

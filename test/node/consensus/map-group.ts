@@ -68,7 +68,7 @@ export class MapGroup {
   /** A peer that has no replica and uses the map through those that do. */
   addGuest(name: string): void {
     const program = async ({ network, clock, timers }: Environment): Promise<void> => {
-      const group = new RemoteKvGroup(network, () => NAMES)
+      const group = new RemoteKvGroup({ network, timers, clock, members: () => NAMES })
       this.clients.set(name, new KvClient({ group, clock, timers }))
       await sleep(timers, 1e9)
     }

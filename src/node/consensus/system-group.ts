@@ -1,0 +1,254 @@
+/**
+ * The system group on a full member: its log, its replica if it has one, and the steward that keeps
+ * the voters as they should be where this peer leads.
+ *
+ * Everything lies in `consensus/` of the data directory: the log, written by a thread of its own, the
+ * snapshots, and the epoch. Losing that directory makes this peer one that knows nothing, with a new
+ * name; the group then takes the old seat away.
+ */
+import type { Disk, Environment, PeerId } from '../../base/environment.ts'
+import { codeOf } from '../../base/errors.ts'
+import { Tasks } from '../../base/tasks.ts'
+import { sleep, withDeadline } from '../../base/waiting.ts'
+import type { ElectionOutcome } from '../../consensus/election.ts'
+import { KvMachine } from '../../consensus/kv-machine.ts'
+import type { RaftOptions } from '../../consensus/raft-options.ts'
+import { SessionMachine } from '../../consensus/session-machine.ts'
+import { openDisk } from '../../storage/disk.ts'
+import { ThreadedDisk } from '../../storage/threaded-disk.ts'
+import { Wal } from '../../storage/wal.ts'
+import type { Log } from '../log.ts'
+import { ConsensusNode } from './consensus-node.ts'
+import { epochOutdated, readEpoch, talkOfEpochs, writeEpoch } from './epoch.ts'
+import { FencedNetwork } from './fenced-network.ts'
+import { isToFound, unmarkFounding } from './founding.ts'
+import { GroupSteward, type RosterPeer } from './group-steward.ts'
+import { type GroupView, viewOfGroup } from './group-view.ts'
+
+export const SYSTEM_GROUP = 0
+/** Where the log and the snapshots lie in a data directory. */
+export const CONSENSUS_DIRECTORY = 'consensus'
+
+const SEGMENT_BYTES = 16_777_216
+const LOOK_EVERY_MS = 500
+/** How long a leader that stops waits until another has taken over. */
+const HAND_OVER_MS = 1_000
+const HAND_OVER_LOOK_MS = 5
+
+export interface SystemGroupOptions {
+  /** The disk is that of the data directory. */
+  readonly environment: Environment
+  /** The data directory. */
+  readonly directory: string
+  readonly networkId: Uint8Array
+  readonly raft: Partial<RaftOptions>
+  /** Whether a peer may take part: a full member. */
+  readonly admits: (peer: PeerId) => boolean
+  /** The full members, for a group with so many voters. */
+  readonly roster: (voters: number) => readonly RosterPeer[]
+  readonly describe: (peer: PeerId) => { readonly name: string; readonly zone: string }
+  /** The members are to change, and why. */
+  readonly decided: (decision: NonNullable<ElectionOutcome['decision']>) => void
+  /** Another leader, or none, is known. */
+  readonly led: (leader: PeerId | undefined, term: number) => void
+  readonly log: Log
+  /** The peer must stop. */
+  readonly failed: (error: unknown) => void
+}
+
+export class SystemGroup {
+  readonly network: FencedNetwork
+  readonly node: ConsensusNode
+  readonly #options: SystemGroupOptions
+  readonly #wal: Wal
+  readonly #logDisk: ThreadedDisk
+  readonly #tasks: Tasks
+  #epoch: string
+  /** Whom was told of last, and in which term. */
+  #leader = ''
+  #decided: { readonly atMs: number; readonly outcome: ElectionOutcome } | undefined
+  #outcome: ElectionOutcome | undefined
+
+  /** Opens what is there; founds the group if this peer has made the network and has not yet. */
+  static async open(options: SystemGroupOptions): Promise<SystemGroup> {
+    const { environment, directory, networkId } = options
+    const root = `${directory}/${CONSENSUS_DIRECTORY}`
+    await makeDirectory(environment.disk)
+    const disk = openDisk(root)
+    const epoch = await readEpoch(disk)
+    const logDisk = new ThreadedDisk(root)
+    // Replicas that are opened may tell of changes before there is anybody to tell.
+    let group: SystemGroup | undefined
+    try {
+      const { timers, random } = environment
+      const wal = await Wal.open({
+        disk: logDisk,
+        background: disk,
+        timers,
+        random: random.fork('log'),
+        networkId,
+        segmentBytes: SEGMENT_BYTES,
+      })
+      const network = new FencedNetwork({
+        network: environment.network,
+        epoch,
+        admits: options.admits,
+      })
+      const node = await ConsensusNode.open({
+        environment: { ...environment, disk, network },
+        wal,
+        machine: () => new SessionMachine(new KvMachine()),
+        raft: options.raft,
+        afterTurn: work => void setImmediate(work),
+        changed: () => {
+          if (group !== undefined) group.#changed()
+        },
+        failed: options.failed,
+      })
+      group = new SystemGroup({ options, network, node, wal, logDisk, epoch })
+      await group.#found()
+      group.#begin(disk)
+      return group
+    } catch (error) {
+      await logDisk.close()
+      throw error
+    }
+  }
+
+  private constructor(parts: Parts) {
+    const { options, network, node, wal, logDisk, epoch } = parts
+    this.#options = options
+    this.network = network
+    this.node = node
+    this.#wal = wal
+    this.#logDisk = logDisk
+    this.#epoch = epoch
+    this.#tasks = new Tasks({ onFailure: ({ error }) => options.failed(error) })
+  }
+
+  /** Whether there is a replica here that runs. */
+  get isHere(): boolean {
+    return this.node.group(SYSTEM_GROUP) !== undefined
+  }
+
+  /** The groups that have a replica here. */
+  views(): GroupView[] {
+    const { environment, describe } = this.#options
+    const { clock, network } = environment
+    const decided = this.#decided
+    return this.node.groups.map(group =>
+      viewOfGroup(group, {
+        self: network.self,
+        epoch: this.#epoch,
+        describe,
+        decision: decided?.outcome.decision && {
+          agoMs: Math.round(clock.monotonicMs() - decided.atMs),
+          reason: decided.outcome.decision.reason,
+        },
+        holds: (this.#outcome?.holds ?? []).map(({ code }) => code),
+      }),
+    )
+  }
+
+  /** Hands leadership over if it is here, and stops. */
+  async close(signal: AbortSignal): Promise<void> {
+    await this.#tasks.stop()
+    if (!signal.aborted) await this.#handOver().catch(() => undefined)
+    this.node.close()
+    await this.#wal.close()
+    await this.#logDisk.close()
+  }
+
+  async #found(): Promise<void> {
+    const { disk } = this.#options.environment
+    if (!(await isToFound(disk))) return
+    if (this.#wal.group(SYSTEM_GROUP) === undefined) await this.node.found(SYSTEM_GROUP)
+    await unmarkFounding(disk)
+  }
+
+  #begin(disk: Disk): void {
+    const { environment, admits } = this.#options
+    const { network, timers } = environment
+    talkOfEpochs({
+      network,
+      admits,
+      epoch: () => this.#epoch,
+      newer: (epoch, peer) => this.#newer(disk, epoch, peer),
+    })
+    const steward = this.#steward()
+    this.#tasks.start('steward', async signal => {
+      for (;;) {
+        await steward.look()
+        await sleep(timers, LOOK_EVERY_MS, signal)
+      }
+    })
+  }
+
+  #steward(): GroupSteward {
+    const { environment, roster } = this.#options
+    const voters = (): number => this.node.group(SYSTEM_GROUP)?.configuration.voters.length ?? 0
+    return new GroupSteward({
+      node: this.node,
+      group: SYSTEM_GROUP,
+      clock: environment.clock,
+      roster: () => roster(voters()),
+      told: outcome => this.#told(outcome),
+    })
+  }
+
+  #told(outcome: ElectionOutcome): void {
+    this.#outcome = outcome
+    if (outcome.decision === undefined) return
+    this.#decided = { atMs: this.#options.environment.clock.monotonicMs(), outcome }
+    const { reason } = outcome.decision
+    this.#options.log.info('voters change', { group: SYSTEM_GROUP, ...reason, why: reason.code })
+    this.#options.decided(outcome.decision)
+  }
+
+  #changed(): void {
+    const group = this.node.group(SYSTEM_GROUP)
+    const leader = group?.leader?.split('/', 1)[0]
+    const now = `${leader ?? ''} ${group?.term ?? 0}`
+    if (now === this.#leader) return
+    this.#leader = now
+    this.#options.led(leader, group?.term ?? 0)
+  }
+
+  #newer(disk: Disk, epoch: string, peer: PeerId): void {
+    if (epoch <= this.#epoch) return
+    if (this.#wal.groups.length > 0) {
+      this.#options.failed(epochOutdated(this.#epoch, epoch, peer))
+      return
+    }
+    this.#epoch = epoch
+    writeEpoch(disk, epoch).then(() => this.network.adopt(epoch), this.#options.failed)
+  }
+
+  async #handOver(): Promise<void> {
+    const { timers } = this.#options.environment
+    const group = this.node.group(SYSTEM_GROUP)
+    if (group?.role !== 'leader' || group.configuration.voters.length === 1) return
+    this.node.transfer(SYSTEM_GROUP)
+    await withDeadline(timers, { ms: HAND_OVER_MS, what: 'another leader' }, async limit => {
+      while (group.role === 'leader') await sleep(timers, HAND_OVER_LOOK_MS, limit)
+    })
+  }
+}
+
+interface Parts {
+  readonly options: SystemGroupOptions
+  readonly network: FencedNetwork
+  readonly node: ConsensusNode
+  readonly wal: Wal
+  readonly logDisk: ThreadedDisk
+  readonly epoch: string
+}
+
+async function makeDirectory(disk: Disk): Promise<void> {
+  try {
+    await disk.makeDirectory(CONSENSUS_DIRECTORY)
+  } catch (error) {
+    if (codeOf(error) !== 'FILE_EXISTS') throw error
+  }
+  await disk.syncDirectory('.')
+}

@@ -1,0 +1,164 @@
+import { fromUtf8, toUtf8 } from '../base/bytes.ts'
+import type { Environment, PeerId } from '../base/environment.ts'
+import { codeOf } from '../base/errors.ts'
+import type { RaftOptions } from '../consensus/raft-options.ts'
+import type { MemberBook } from './admission/member-book.ts'
+import type { Certificate } from './admission/member-record.ts'
+import type { GroupView } from './consensus/group-view.ts'
+import { SYSTEM_GROUP, SystemGroup } from './consensus/system-group.ts'
+import { voterRoster } from './consensus/voter-roster.ts'
+import { KvClient } from './kv/kv-client.ts'
+import { noMap, SystemMap } from './kv/system-map.ts'
+import type { Log } from './log.ts'
+import type { MembershipService } from './membership/membership-service.ts'
+import type { ProfileName } from './node-options.ts'
+import { decodeNote } from './peer-note.ts'
+import type { NodeEvent } from './views.ts'
+
+export interface AgreementOptions {
+  readonly environment: Environment
+  /** The data directory. */
+  readonly directory: string
+  readonly book: MemberBook
+  readonly membership: MembershipService
+  /** The version of the protocols between peers that this program speaks. */
+  readonly protocol: number
+  readonly profile: ProfileName
+  readonly log: Log
+  readonly onEvent: (event: NodeEvent) => void
+  readonly onFailure: (error: unknown) => void
+}
+
+/** What a running peer agrees on with others: its groups, and the map that one of them keeps. */
+export interface PeerAgreement {
+  readonly kv: KvClient
+  groups(): Promise<readonly GroupView[]>
+  /** When the signal aborts, without handing anything over. */
+  close(signal: AbortSignal): Promise<void>
+}
+
+const VIEWS = 'raft/views/1'
+const VIEWS_MS = 1_000
+const ASKED_MAX = 3
+
+const wide: Partial<RaftOptions> = {
+  heartbeatMs: 100,
+  electionMinMs: 1_000,
+  electionMaxMs: 2_000,
+  tickMs: 20,
+}
+
+/** A storage member takes no part, and keeps nothing of it on its disk. */
+export async function startAgreement(options: AgreementOptions): Promise<PeerAgreement> {
+  const { environment } = options
+  if (certificateIn(options.book, environment.network.self)?.role === 'full') {
+    return FullAgreement.start(options)
+  }
+  const kv = new KvClient({ group: noMap(environment), ...environment })
+  return { kv, groups: async () => [], close: async () => undefined }
+}
+
+class FullAgreement implements PeerAgreement {
+  readonly kv: KvClient
+  readonly #options: AgreementOptions
+  readonly #system: SystemGroup
+
+  static async start(options: AgreementOptions): Promise<FullAgreement> {
+    const { environment, directory, book, membership, profile, log } = options
+    const admits = (peer: PeerId): boolean => certificateIn(book, peer)?.role === 'full'
+    const system = await SystemGroup.open({
+      environment,
+      directory,
+      networkId: book.table.trust.networkId,
+      raft: profile === 'wan' ? wide : {},
+      admits,
+      roster: voters =>
+        voterRoster(
+          {
+            roster: () => membership.roster(),
+            certificateOf: peer => certificateIn(book, peer),
+            protocol: options.protocol,
+          },
+          voters,
+        ),
+      describe: peer => describePeer(options, peer),
+      decided: ({ reason }) => options.onEvent({ type: 'members', group: SYSTEM_GROUP, reason }),
+      led: leader => options.onEvent({ type: 'leader', group: SYSTEM_GROUP, leader }),
+      log,
+      failed: options.onFailure,
+    })
+    return new FullAgreement(options, system)
+  }
+
+  private constructor(options: AgreementOptions, system: SystemGroup) {
+    this.#options = options
+    this.#system = system
+    const group = new SystemMap(system, options.environment, () => this.#members())
+    this.kv = new KvClient({ group, ...options.environment })
+    system.network.onRequest(VIEWS, async () => fromUtf8(JSON.stringify(system.views())))
+  }
+
+  async groups(): Promise<readonly GroupView[]> {
+    const own = this.#system.views()
+    if (own.length === 0) return this.#viewsOfOthers()
+    return Promise.all(own.map(view => this.#viewOfLeader(view)))
+  }
+
+  close(signal: AbortSignal): Promise<void> {
+    return this.#system.close(signal)
+  }
+
+  async #viewOfLeader(view: GroupView): Promise<GroupView> {
+    const { leader, seenBy, group } = view
+    if (leader === undefined || leader === seenBy) return view
+    const theirs = await this.#ask(leader)
+    return theirs.find(each => each.group === group) ?? view
+  }
+
+  async #viewsOfOthers(): Promise<readonly GroupView[]> {
+    for (const peer of this.#members().slice(0, ASKED_MAX)) {
+      const views = await this.#ask(peer)
+      if (views.length > 0) return Promise.all(views.map(view => this.#viewOfLeader(view)))
+    }
+    return []
+  }
+
+  async #ask(peer: PeerId): Promise<readonly GroupView[]> {
+    try {
+      const options = { body: new Uint8Array(0), deadlineMs: VIEWS_MS }
+      const answer = await this.#system.network.request(peer, VIEWS, options)
+      return JSON.parse(toUtf8(answer)) as readonly GroupView[]
+    } catch (error) {
+      if (codeOf(error) === undefined && !(error instanceof SyntaxError)) throw error
+      return []
+    }
+  }
+
+  /** Full members that may have a replica: those who are alive first, the steadier the sooner. */
+  #members(): readonly PeerId[] {
+    const { membership, book } = this.#options
+    return membership
+      .roster()
+      .filter(({ peer, isSelf }) => !isSelf && certificateIn(book, peer)?.role === 'full')
+      .toSorted(
+        (a, b) => Number(b.state === 'alive') - Number(a.state === 'alive') || b.score - a.score,
+      )
+      .map(({ peer }) => peer)
+  }
+}
+
+function certificateIn(book: MemberBook, peer: PeerId): Certificate | undefined {
+  const status = book.statusOf(peer)
+  return status.state === 'member' ? status.certificate : undefined
+}
+
+function describePeer(
+  { membership, book }: AgreementOptions,
+  peer: PeerId,
+): { name: string; zone: string } {
+  const entry = membership.peer(peer)
+  return {
+    name: entry === undefined ? '' : decodeNote(entry.meta).name,
+    zone: certificateIn(book, peer)?.zone ?? '',
+  }
+}
