@@ -5,6 +5,9 @@ import { test } from 'node:test'
 import { createNode, type HoldfastNode } from '../../src/index.ts'
 import { withDirectory } from '../support/temporary.ts'
 
+/** How many times the promised times may be taken: 1 on a machine of one's own, more on a shared one. */
+const patience = Number(process.env['HOLDFAST_PATIENCE'] ?? 1)
+
 const PEERS = 50
 /** How many start at a time: they share one thread. */
 const BATCH = 5
@@ -38,12 +41,12 @@ test('fifty peers in one process all know each other within 60 s and 1.5 GB', as
         await Promise.all(joiners.slice(first, first + BATCH).map(node => node.start()))
       context.diagnostic(`all up after ${Math.round(performance.now() - startMs)} ms`)
       while (!nodes.every(node => node.status().peers.alive === PEERS)) {
-        assert.ok(performance.now() - startMs < 3 * TIME_MS_MAX, 'it takes too long')
+        assert.ok(performance.now() - startMs < 3 * TIME_MS_MAX * patience, 'it takes too long')
         await new Promise(resolve => void setTimeout(resolve, 200))
       }
       const ms = Math.round(performance.now() - startMs)
       context.diagnostic(`${ms} ms, at most ${Math.round(peakBytes / 1e6)} MB`)
-      assert.ok(ms <= TIME_MS_MAX, `took ${ms} ms`)
+      assert.ok(ms <= TIME_MS_MAX * patience, `took ${ms} ms`)
       assert.ok(peakBytes <= MEMORY_BYTES_MAX, `took ${peakBytes} bytes`)
     } finally {
       clearInterval(watching)

@@ -3,6 +3,9 @@ import { after, before, describe, test } from 'node:test'
 
 import { allSee, buildProgram, type Fleet, killAll, startFleet } from '../support/processes.ts'
 
+/** How many times the promised times may be taken: 1 on a machine of one's own, more on a shared one. */
+const patience = Number(process.env['HOLDFAST_PATIENCE'] ?? 1)
+
 const PEERS = 20
 
 /** Twenty peers, each a process of its own, on loopback. */
@@ -22,7 +25,7 @@ describe('twenty peers', () => {
     context.diagnostic(
       `all up after ${Math.round(fleet.upMs)} ms, all known after ${Math.round(ms)} ms`,
     )
-    assert.ok(ms <= 15_000, `took ${Math.round(ms)} ms`)
+    assert.ok(ms <= 15_000 * patience, `took ${Math.round(ms)} ms`)
   })
 
   test('do not take one that stood still for a second for dead', async () => {
@@ -48,6 +51,6 @@ describe('twenty peers', () => {
     for (const peer of killed) peer.kill('SIGKILL')
     const ms = await allSee(left, 20_000)
     context.diagnostic(`known to all after ${Math.round(ms)} ms`)
-    assert.ok(ms <= 5000, `took ${Math.round(ms)} ms`)
+    assert.ok(ms <= 5000 * patience, `took ${Math.round(ms)} ms`)
   })
 })
