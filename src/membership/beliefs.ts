@@ -21,6 +21,8 @@ const DISTRUSTED_MAX = 1_024
 
 /** Where beliefs lead to work of other parts. */
 export interface BeliefsHooks {
+  /** A peer is back from the dead; it may be that it was this one that was cut off. */
+  readonly returned: () => void
   /** This peer seems to know of records that are missing here. */
   readonly isBehind: (behindWhom: PeerId) => void
 }
@@ -163,6 +165,7 @@ export class Beliefs {
     if (before === 'alive') return
     this.#turn(member, 'alive', wasRestarted ? 'restarted' : `refuted that it was ${before}`)
     this.#context.change('ALIVE', member)
+    if (before === 'dead') this.#hooks.returned()
   }
 
   /**

@@ -51,6 +51,7 @@ export class Membership {
     this.#context = new Context(options)
     this.#own = new OwnRecord(this.#context)
     this.#beliefs = new Beliefs(this.#context, this.#own, {
+      returned: () => this.#syncer.compareSoon(),
       isBehind: peer => this.#syncer.catchUp(peer),
     })
     this.#prober = new Prober(this.#context, this.#beliefs)
