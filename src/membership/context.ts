@@ -78,6 +78,7 @@ export class Context {
   /** News for a probe or its answer; who is accused hears of it first. */
   rumorsFor(to: Member | undefined): Rumor[] {
     const first = to?.accusation === undefined ? [] : this.#accusationsOf(to)
+    if (this.rumors.size === 0) return first
     const room = SWIM_BYTES_MAX - SWIM_HEADER_BYTES - VITALS_BYTES_MAX
     return [...first, ...this.#take(room - sizeOf(first), RUMORS_PER_MESSAGE_MAX - first.length)]
   }
