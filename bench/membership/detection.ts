@@ -30,11 +30,18 @@ const WATCH_MS = 40_000
 /** Deaths in one swarm, so that it stays about as large. */
 const DEATHS_SHARE = 0.1
 
+export interface DetectionSetting {
+  readonly deaths: number
+  readonly ending: 'power' | 'killed'
+  /** How wrong clocks are at most. */
+  readonly clockErrorMs: number
+}
+
 /** Ends one peer after the other and watches the rest find out. */
 export function measureDetection(
   profile: ProfileName,
   size: number,
-  { deaths, ending }: { deaths: number; ending: 'power' | 'killed' },
+  { deaths, ending, clockErrorMs }: DetectionSetting,
 ): Detection {
   const result = { suspectMs: [] as number[], firstMs: [] as number[], allMs: [] as number[] }
   let falseDeaths = 0
@@ -56,6 +63,7 @@ export function measureDetection(
         watch.allMs = afterMs
       },
     })
+    swarm.setClocks(clockErrorMs)
     swarm.startAcquainted()
     swarm.advance(SETTLE_MS)
     idles.push(measureIdle(swarm))

@@ -21,8 +21,8 @@ const DISTRUSTED_MAX = 1_024
 
 /** Where beliefs lead to work of other parts. */
 export interface BeliefsHooks {
-  /** A peer is to be probed from now on. */
-  readonly joined: (member: Member) => void
+  /** A peer is back from the dead; it may be that it was this one that was cut off. */
+  readonly returned: () => void
   /** This peer seems to know of records that are missing here. */
   readonly isBehind: (behindWhom: PeerId) => void
 }
@@ -145,7 +145,6 @@ export class Beliefs {
     const why = record.isLeft ? 'left before it was known here' : 'heard of it'
     const member = table.add(record, state, { sinceMs: nowMs, why })
     this.#context.change(record.isLeft ? 'LEFT' : 'ALIVE', member)
-    if (!record.isLeft) this.#hooks.joined(member)
   }
 
   /** A later incarnation: a refutation, a restart, a new description, or a farewell. */
@@ -166,7 +165,7 @@ export class Beliefs {
     if (before === 'alive') return
     this.#turn(member, 'alive', wasRestarted ? 'restarted' : `refuted that it was ${before}`)
     this.#context.change('ALIVE', member)
-    if (before !== 'suspect') this.#hooks.joined(member)
+    if (before === 'dead') this.#hooks.returned()
   }
 
   /**

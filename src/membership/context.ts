@@ -27,6 +27,8 @@ export class Context {
   readonly timers: TimerQueue<() => void> = new TimerQueue(TIMERS_MAX)
   /** The moment of the present step. */
   nowMs = 0
+  /** The time of day at the last wake-up, as far as it is to be believed. */
+  wallMs = 0
   #effects: MembershipEffect[] = []
   #vitals: Vitals = noVitals
 
@@ -74,8 +76,9 @@ export class Context {
   }
 
   /** News for a probe or its answer; who is accused hears of it first. */
-  rumorsFor(to: PeerId): Rumor[] {
-    const first = this.#accusationsOf(to)
+  rumorsFor(to: Member | undefined): Rumor[] {
+    const first = to?.accusation === undefined ? [] : this.#accusationsOf(to)
+    if (this.rumors.size === 0) return first
     const room = SWIM_BYTES_MAX - SWIM_HEADER_BYTES - VITALS_BYTES_MAX
     return [...first, ...this.#take(room - sizeOf(first), RUMORS_PER_MESSAGE_MAX - first.length)]
   }
@@ -89,12 +92,11 @@ export class Context {
   tellDead(to: PeerId): void {
     const member = this.table.get(to)
     if (member?.state !== 'dead') return
-    this.send(to, { type: 'gossip', rumors: this.#accusationsOf(to) })
+    this.send(to, { type: 'gossip', rumors: this.#accusationsOf(member) })
   }
 
-  #accusationsOf(peer: PeerId): Rumor[] {
-    const member = this.table.get(peer)
-    if (member?.accusation === undefined) return []
+  #accusationsOf(member: Member): Rumor[] {
+    if (member.accusation === undefined) return []
     if (member.state === 'dead') return [member.record, member.accusation]
     return isLive(member) && this.options.profile.tellsSuspects ? [member.accusation] : []
   }

@@ -20,8 +20,11 @@ export interface MembershipOptions {
 export type MembershipEvent =
   /** First of all. `ceiling` is the highest incarnation ever persisted, 0 if none was. */
   | { readonly type: 'start'; readonly ceiling: number }
-  /** `wakeAtMs` has come, or thereabouts; too early is harmless, late is noticed. */
-  | { readonly type: 'wake' }
+  /**
+   * `wakeAtMs` has come, or thereabouts; too early is harmless, late is noticed. `wallMs` is the
+   * time of day as this peer believes: it says whose turn it is to be probed, and decides nothing.
+   */
+  | { readonly type: 'wake'; readonly wallMs: number }
   | { readonly type: 'datagram'; readonly from: PeerId; readonly message: SwimMessage }
   /** A peer asks; the answer is an effect with the same token. */
   | {

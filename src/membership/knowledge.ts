@@ -111,7 +111,8 @@ export function hashOf(peer: PeerId): number {
   return mix(hash)
 }
 
-function mix(word: number): number {
+/** Scatters the bits of a word. */
+export function mix(word: number): number {
   let mixed = word
   mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b)
   mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35)

@@ -26,6 +26,7 @@ export class MemberTable {
   readonly #random: Random
   readonly hash: KnowledgeHash = new KnowledgeHash()
   #liveCount = 0
+  #liveRevision = 0
 
   constructor(random: Random) {
     this.#random = random
@@ -34,6 +35,11 @@ export class MemberTable {
   /** Members that are alive or suspect, without this peer. */
   get liveCount(): number {
     return this.#liveCount
+  }
+
+  /** Changes whenever another set of members is alive or suspect. */
+  get liveRevision(): number {
+    return this.#liveRevision
   }
 
   get size(): number {
@@ -75,28 +81,33 @@ export class MemberTable {
     this.#byPeer.set(record.peer, member)
     this.#list.push(member)
     this.hash.add(member.idHash, record, state)
-    if (isLive(member)) this.#liveCount++
+    if (isLive(member)) this.#count(1)
     return member
   }
 
   /** A later record, or another state. */
   update(member: Member, { record = member.record, state = member.state }: Update): void {
-    if (isLive(member)) this.#liveCount--
+    const wasLive = isLive(member)
     this.hash.remove(member.idHash, member.record, member.state)
     member.record = record
     member.state = state
     this.hash.add(member.idHash, record, state)
-    if (isLive(member)) this.#liveCount++
+    if (isLive(member) !== wasLive) this.#count(wasLive ? -1 : 1)
   }
 
   remove(member: Member): void {
     this.hash.remove(member.idHash, member.record, member.state)
-    if (isLive(member)) this.#liveCount--
+    if (isLive(member)) this.#count(-1)
     this.#byPeer.delete(member.peer)
     const last = this.#list.pop() as Member
     if (last === member) return
     this.#list[member.index] = last
     last.index = member.index
+  }
+
+  #count(change: 1 | -1): void {
+    this.#liveCount += change
+    this.#liveRevision++
   }
 
   /** Up to `count` different members that fit, by chance; may miss some if few fit. */

@@ -53,7 +53,7 @@ export class Membership {
     this.#context = new Context(options)
     this.#own = new OwnRecord(this.#context)
     this.#beliefs = new Beliefs(this.#context, this.#own, {
-      joined: member => this.#prober.include(member),
+      returned: () => this.#syncer.compareSoon(),
       isBehind: peer => this.#syncer.catchUp(peer),
     })
     this.#prober = new Prober(this.#context, this.#beliefs)
@@ -102,6 +102,7 @@ export class Membership {
         this.#start(event.ceiling)
         return
       case 'wake':
+        this.#context.wallMs = event.wallMs
         this.#wake()
         return
       case 'datagram':
@@ -178,9 +179,11 @@ export class Membership {
   }
 
   #hear(message: SwimMessage, from: PeerId): void {
-    if (this.#context.table.get(from) === undefined) this.#meet(from)
-    if ('vitals' in message) this.#noteVitals(from, message.vitals)
-    if ('rumors' in message) this.#beliefs.hearRumors(message.rumors, from)
+    const member = this.#context.table.get(from)
+    if (member === undefined) this.#meet(from)
+    else if ('vitals' in message) this.#noteVitals(member, message.vitals)
+    if ('rumors' in message && message.rumors.length > 0)
+      this.#beliefs.hearRumors(message.rumors, from)
     this.#prober.hear(message, from)
     // The answer to a ping says it already.
     if (message.type === 'gossip' || message.type === 'ping-req') this.#context.tellDead(from)
@@ -191,13 +194,14 @@ export class Membership {
     if (this.#context.options.admits?.(stranger) !== false) this.#syncer.catchUp(stranger)
   }
 
-  #noteVitals(from: PeerId, vitals: Vitals): void {
-    const member = this.#context.table.get(from)
-    if (member === undefined) return
+  #noteVitals(member: Member, vitals: Vitals): void {
     const { nowMs } = this.#context
-    const elapsedMs = nowMs - (member.vitals === undefined ? nowMs : member.vitalsAtMs)
-    const kept = member.vitals === undefined ? 0 : Math.exp(-elapsedMs / HEALTH_MEMORY_MS)
-    member.healthMean = vitals.health + (member.healthMean - vitals.health) * kept
+    const { healthMean } = member
+    if (member.vitals === undefined) member.healthMean = vitals.health
+    else if (healthMean !== vitals.health) {
+      const kept = Math.exp((member.vitalsAtMs - nowMs) / HEALTH_MEMORY_MS)
+      member.healthMean = vitals.health + (healthMean - vitals.health) * kept
+    }
     member.vitals = vitals
     member.vitalsAtMs = nowMs
   }
@@ -249,6 +253,7 @@ export class Membership {
     this.#context.after(SWEEP_MS, () => {
       this.#armSweep()
       const { nowMs, table } = this.#context
+      if (table.size === table.liveCount) return
       const isForgotten = ({ state, sinceMs }: Member): boolean =>
         (state === 'dead' || state === 'left') && nowMs - sinceMs >= tombstoneMs
       for (const member of table.members.filter(isForgotten)) this.#beliefs.forget(member)

@@ -4,6 +4,7 @@ import type { Beliefs } from './beliefs.ts'
 import type { Context } from './context.ts'
 import { isLive, type Member } from './member.ts'
 import type { SwimMessage } from './message.ts'
+import { ProbeOrder } from './probe-order.ts'
 import { RoundTrip } from './round-trip.ts'
 
 /** Probes made for others at once; more are not made, and the asker is not told. */
@@ -12,6 +13,8 @@ const RELAYS_MAX = 256
 const HINTS_MAX = 16
 /** When a helper says that it got no answer, as a share of the timeout. */
 const NACK_SHARE = 0.8
+/** How much of a period a peer gives or takes to begin when its slot does. */
+const TUNING_SHARE = 0.05
 /** No timeout is shorter than this, however near the peer. */
 const TIMEOUT_MIN_MS = 100
 const TIMEOUT_RTTS = 3
@@ -36,19 +39,19 @@ interface Relay {
 }
 
 /**
- * Asks one peer after the other whether it is there. Every peer is asked once in each pass over a
- * shuffled list, so the time until a dead one is noticed has a bound.
+ * Asks one peer after the other whether it is there, in an order in which each peer is asked by one
+ * other in each period (`ProbeOrder`), so that a death is noticed soon.
  *
  * ```
  * period begins ── ping ──▶  …timeout…  ── ping-req to k ──▶  …  period ends: answered, or suspect
  * ```
- * A period is T, times the local health multiplier plus one. Answers count until its end.
+ * A period is T, within a twentieth, times the local health multiplier plus one; wall time cannot
+ * make it shorter than that. Answers count until its end.
  */
 export class Prober {
   readonly #context: Context
   readonly #beliefs: Beliefs
-  #pass: Member[] = []
-  #next = 0
+  readonly #order: ProbeOrder
   #probe: Probe | undefined
   #tick: Due<() => void> | undefined
   #seq: number
@@ -59,7 +62,9 @@ export class Prober {
   constructor(context: Context, beliefs: Beliefs) {
     this.#context = context
     this.#beliefs = beliefs
-    this.#seq = context.options.random.u32()
+    const { self, random, profile } = context.options
+    this.#order = new ProbeOrder(self, profile.periodMs, context.table)
+    this.#seq = random.u32()
   }
 
   /** Begins at a moment of its own, so that peers started together do not probe together. */
@@ -71,13 +76,6 @@ export class Prober {
   stop(): void {
     this.voidProbe()
     if (this.#tick !== undefined) this.#context.timers.cancel(this.#tick)
-  }
-
-  /** A newcomer gets a random place among those still to be probed in this pass. */
-  include(member: Member): void {
-    const place =
-      this.#next + this.#context.options.random.below(this.#pass.length - this.#next + 1)
-    this.#pass.splice(place, 0, member)
   }
 
   /**
@@ -101,7 +99,7 @@ export class Prober {
           type: 'ack',
           seq: message.seq,
           vitals: this.#context.vitals,
-          rumors: this.#context.rumorsFor(from),
+          rumors: this.#context.rumorsFor(this.#context.table.get(from)),
         })
         return
       case 'ack':
@@ -126,9 +124,16 @@ export class Prober {
     this.#conclude()
     const member = this.#nextMember()
     if (member !== undefined) this.#begin(member)
+    this.#tick = this.#context.after(this.#periodMs(), () => this.#period())
+  }
+
+  /** Falls into step with the slots bit by bit, so that no clock makes a period much shorter. */
+  #periodMs(): number {
     const { periodMs } = this.#context.options.profile
-    const delayMs = periodMs * (this.#context.health.points + 1)
-    this.#tick = this.#context.after(delayMs, () => this.#period())
+    const mostMs = periodMs * TUNING_SHARE
+    const lateMs = this.#order.latenessMs(this.#context.wallMs)
+    const tuningMs = Math.min(mostMs, Math.max(-mostMs, lateMs))
+    return periodMs * (this.#context.health.points + 1) - tuningMs
   }
 
   #begin(member: Member): void {
@@ -136,12 +141,12 @@ export class Prober {
     const timeout = this.#context.after(this.#timeoutMs(member), () => this.#askHelpers())
     const startedMs = this.#context.nowMs
     this.#probe = { member, seq, startedMs, timeout, helpers: [], nacks: 0, isAnswered: false }
-    this.#ping(member.peer, seq)
+    this.#ping(member, seq)
   }
 
-  #ping(to: PeerId, seq: number): void {
-    const rumors = this.#context.rumorsFor(to)
-    this.#context.send(to, { type: 'ping', seq, vitals: this.#context.vitals, rumors })
+  #ping(member: Member, seq: number): void {
+    const rumors = this.#context.rumorsFor(member)
+    this.#context.send(member.peer, { type: 'ping', seq, vitals: this.#context.vitals, rumors })
   }
 
   #askHelpers(): void {
@@ -198,20 +203,13 @@ export class Prober {
   }
 
   #nextMember(): Member | undefined {
+    const next = this.#order.next(this.#context.wallMs)
     for (const peer of this.#hints) {
       this.#hints.delete(peer)
       const member = this.#context.table.get(peer)
       if (member?.state === 'alive') return member
     }
-    for (let passes = 0; passes < 2; passes++) {
-      while (this.#next < this.#pass.length) {
-        const member = this.#pass[this.#next++] as Member
-        if (isLive(member) && this.#context.table.get(member.peer) === member) return member
-      }
-      this.#pass = this.#context.options.random.shuffle(this.#context.table.members.filter(isLive))
-      this.#next = 0
-    }
-    return undefined
+    return next
   }
 
   /** Three times what the peer usually takes, within reason. */
@@ -225,14 +223,15 @@ export class Prober {
   /** Probes for another; it hears of the answer, or in time that there was none. */
   #relay(askerSeq: number, asker: PeerId, target: PeerId): void {
     const { table, options } = this.#context
-    if (this.#relays.size >= RELAYS_MAX || table.get(target) === undefined) return
+    const member = table.get(target)
+    if (this.#relays.size >= RELAYS_MAX || member === undefined) return
     const seq = this.#nextSeq()
     const nack = this.#context.after(options.profile.timeoutMs * NACK_SHARE, () => {
       this.#context.send(asker, { type: 'nack', seq: askerSeq })
       this.#expireRelay(seq)
     })
     this.#relays.set(seq, { asker, askerSeq, target, nack })
-    this.#ping(target, seq)
+    this.#ping(member, seq)
   }
 
   /** A late answer is still worth telling, until the asker's period is over. */
@@ -248,5 +247,6 @@ export class Prober {
 }
 
 function rate(member: Member, outcome: number): void {
+  if (member.responsiveness === outcome) return
   member.responsiveness += RESPONSIVENESS_WEIGHT * (outcome - member.responsiveness)
 }

@@ -1,4 +1,5 @@
 import type { PeerId } from '../base/environment.ts'
+import type { Due } from '../base/timer-queue.ts'
 import type { Beliefs } from './beliefs.ts'
 import type { Context } from './context.ts'
 import {
@@ -18,8 +19,9 @@ import { RECONNECT_OFTEN_MS, syncIntervalMs } from './profile.ts'
 /** Questions asked and not yet answered. */
 const ASKED_MAX = 4
 /**
- * A newcomer compares again soon, for others may be coming at the same time: every so many periods,
- * until a comparison finds no difference, but not more often than so.
+ * A newcomer compares again soon, for others may be coming at the same time; so does who sees the
+ * dead return, for among so many rumours some are missed: every so many periods, until a comparison
+ * finds no difference, but not more often than so.
  */
 const EARLY_SYNC_PERIODS = 5
 const EARLY_SYNCS_MAX = 6
@@ -37,6 +39,7 @@ export class Syncer {
   readonly #beliefs: Beliefs
   readonly #asked = new Map<PeerId, SyncMessage['type']>()
   #earlySyncs = EARLY_SYNCS_MAX
+  #nextSync: Due<() => void> | undefined
   #seeds: readonly PeerId[] = []
   #caughtUpAtMs = Number.NEGATIVE_INFINITY
 
@@ -48,8 +51,7 @@ export class Syncer {
 
   start(): void {
     const { profile, random } = this.#context.options
-    const firstMs = random.float() * EARLY_SYNC_PERIODS * profile.periodMs
-    this.#context.after(firstMs, () => this.#syncNow())
+    this.#syncEarly()
     this.#context.after(random.float() * profile.reconnectMs, () => this.#reconnect())
   }
 
@@ -58,6 +60,13 @@ export class Syncer {
     this.#seeds = [...new Set([...peers, ...this.#seeds])].filter(peer => peer !== self)
     this.#seeds = this.#seeds.slice(0, SEEDS_MAX)
     for (const peer of peers.slice(0, ASKED_MAX)) if (peer !== self) this.ask(peer)
+  }
+
+  /** Much may have changed unnoticed. */
+  compareSoon(): void {
+    if (this.#earlySyncs > 0) return
+    this.#earlySyncs = EARLY_SYNCS_MAX
+    this.#syncEarly()
   }
 
   /** A peer that was dead is connected again. */
@@ -110,6 +119,17 @@ export class Syncer {
     return record.peer === this.#context.options.self
   }
 
+  /** Not all at the same moment. */
+  #syncEarly(): void {
+    const { profile, random } = this.#context.options
+    this.#armSync(random.float() * EARLY_SYNC_PERIODS * profile.periodMs)
+  }
+
+  #armSync(delayMs: number): void {
+    if (this.#nextSync !== undefined) this.#context.timers.cancel(this.#nextSync)
+    this.#nextSync = this.#context.after(delayMs, () => this.#syncNow())
+  }
+
   #syncNow(): void {
     const { profile } = this.#context.options
     const isEarly = this.#earlySyncs > 0
@@ -117,7 +137,7 @@ export class Syncer {
     const delayMs = isEarly
       ? EARLY_SYNC_PERIODS * profile.periodMs
       : syncIntervalMs(profile, this.#context.n)
-    this.#context.after(delayMs, () => this.#syncNow())
+    this.#armSync(delayMs)
     const [peer] = this.#context.table.pick(1, isLive)
     if (peer !== undefined) this.ask(peer.peer)
   }

@@ -281,7 +281,7 @@ test('a stall of the event loop blames nobody', () => {
   const bench = Bench.among(PEERS)
   bench.advance(1_000)
   bench.nowMs += 5_000
-  bench.step({ type: 'wake' })
+  bench.step({ type: 'wake', wallMs: 0 })
   assert.deepEqual(
     PEERS.filter(peer => bench.state(peer) !== 'alive'),
     [],
@@ -293,7 +293,7 @@ test('a verdict due during a stall waits for a refutation first', () => {
   const bench = Bench.among(PEERS)
   bench.hear('b', [accusation('suspect', 'a', { accuser: 'b' })])
   bench.nowMs += 60_000
-  bench.step({ type: 'wake' })
+  bench.step({ type: 'wake', wallMs: 0 })
   assert.equal(bench.state('a'), 'suspect')
   bench.hear('a', [record('a', 2)])
   assert.equal(bench.state('a'), 'alive')

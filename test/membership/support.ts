@@ -42,6 +42,8 @@ export const accusation = (
 export class Bench {
   readonly core: Membership
   nowMs = 0
+  /** What its clock says; set it to say something else. */
+  wallMs = (nowMs: number): number => nowMs
 
   constructor(options: Partial<MembershipOptions> = {}) {
     this.core = new Membership({
@@ -93,7 +95,7 @@ export class Bench {
     const effects: MembershipEffect[] = []
     while (this.core.wakeAtMs <= untilMs) {
       this.nowMs = Math.max(this.nowMs, this.core.wakeAtMs)
-      effects.push(...this.step({ type: 'wake' }))
+      effects.push(...this.step({ type: 'wake', wallMs: this.wallMs(this.nowMs) }))
     }
     this.nowMs = untilMs
     return effects

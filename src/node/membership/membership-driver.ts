@@ -277,7 +277,7 @@ class MembershipDriver implements MembershipService {
       this.#options.turns.afterPoll(() => {
         // Another may have been set since: forgotten it would fire beside the next for ever.
         if (this.#timer === armed) this.#timer = undefined
-        this.#post({ type: 'wake' })
+        this.#post({ type: 'wake', wallMs: this.#environment.clock.wallMs() })
       })
     })
     const armed = { atMs, timer }

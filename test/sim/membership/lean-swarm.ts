@@ -43,6 +43,9 @@ const RETRANSMIT_MS = 200
 const RETRANSMITS_MAX = 6
 const DIAL_MS = 5_000
 /** A loop that goes on reads its packets before it judges by its timers. */
+/** Clocks that somebody sets right are about so far off. */
+const CLOCK_ERROR_MS = 20
+const START_WALL_MS = 1_767_225_600_000
 const POLL_MS = 0.001
 const PENDING_MAX = 4_000_000
 
@@ -59,6 +62,8 @@ export class LeanNode {
   run = 0
   sentMessages = 0
   sentBytes = 0
+  /** What its clock says of the time of day. */
+  wallMs: (nowMs: number) => number = nowMs => nowMs
 
   constructor(index: number) {
     this.index = index
@@ -103,7 +108,17 @@ export class LeanSwarm {
     this.#link = { ...lanLink, ...link }
     this.#onChange = onChange
     this.loss = this.#link.loss
+    this.setClocks(CLOCK_ERROR_MS)
     this.#lastArrivalMs = new Float64Array(this.loss > 0 ? size * size : 0)
+  }
+
+  /** Sets everybody's clock, each wrong by as much as this at most. */
+  setClocks(errorMs: number): void {
+    const random = this.random.fork('clocks')
+    for (const node of this.nodes) {
+      const offsetMs = START_WALL_MS + (random.float() * 2 - 1) * errorMs
+      node.wallMs = nowMs => nowMs + offsetMs
+    }
   }
 
   get nowMs(): number {
@@ -229,7 +244,7 @@ export class LeanSwarm {
       node.wake = this.#queue.push(block.untilMs + POLL_MS, () => this.#wake(node))
       return
     }
-    this.step(node, { type: 'wake' })
+    this.step(node, { type: 'wake', wallMs: node.wallMs(this.#nowMs) })
   }
 
   #carryOut(node: LeanNode, effect: MembershipEffect): void {

@@ -29,8 +29,9 @@ function acquainted({ seed, size, profile }: StorySetting, link = {}): WatchedSw
 }
 
 /**
- * The longest that a death may stay unnoticed: two passes of probes until the first suspicion (each
- * peer comes once per pass, in any place), the suspicion itself, and the telling.
+ * The longest that a death may stay unnoticed: the wait for the first probe, the suspicion itself,
+ * and the telling. Where clocks agree the wait is two periods; where several die together, or
+ * clocks are wrong, chance decides.
  */
 export function detectionLimitMs({ size, profile }: StorySetting): number {
   const { periodMs, suspicionAlpha } = profiles[profile]
@@ -55,6 +56,42 @@ const crash: Story = setting => {
       demand(state === 'dead', `${observer.index} holds ${victim.index}, which died, ${state}`)
     }
   }
+  return watched
+}
+
+/** What a clock may say: it stands still, runs backwards, jumps about, is no number. */
+const wrongClocks: readonly ((random: Random) => LeanNode['wallMs'])[] = [
+  () => () => 1_767_225_600_000,
+  () => nowMs => -nowMs * 3,
+  random => () => (random.float() - 0.5) * 10 ** (1 + random.below(300)),
+  random => () => random.pick([Number.NaN, Number.POSITIVE_INFINITY, Number.MAX_VALUE, -0]),
+  random => {
+    const skewMs = random.below(1e9)
+    return nowMs => nowMs + skewMs
+  },
+]
+
+/** Clocks are as wrong as can be: the dead are missed in time, and nobody else. */
+const clocks: Story = setting => {
+  const { random } = setting
+  const watched = acquainted(setting)
+  const { swarm } = watched
+  const isOneForAll = random.chance(0.5)
+  const one = random.pick(wrongClocks)(random.fork('clock'))
+  for (const node of swarm.nodes) {
+    const wrong = random.pick(wrongClocks)(random.fork(node.name))
+    if (isOneForAll || random.chance(0.9)) node.wallMs = isOneForAll ? one : wrong
+  }
+  swarm.advance(random.below(60_000))
+  swarm.crash(random.pick(swarm.running))
+  const startMs = swarm.nowMs
+  const dead = swarm.nodes.find(({ core }) => core === undefined)
+  swarm.advance(detectionLimitMs(setting))
+  watched.demandNoDeath(0, ({ subject, atMs }) => subject === dead && atMs >= startMs)
+  const missing = swarm.running.find(
+    ({ core }) => core?.peer(dead?.name ?? '', swarm.nowMs)?.state !== 'dead',
+  )
+  demand(missing === undefined, `${missing?.index} does not miss the dead`)
   return watched
 }
 
@@ -327,6 +364,7 @@ const accuse = (
 
 export const stories: Readonly<Record<string, Story>> = {
   crash,
+  clocks,
   slowLoops,
   slowMessages,
   shortPause,

@@ -82,6 +82,26 @@ const changes: readonly Omit<Mutant, 'scenario'>[] = [
     replace: `    probe.helpers = helpers.slice(0, 0).map(({ peer }) => peer)`,
   },
   {
+    name: 'probe whom the clock says, whatever it says',
+    file: 'membership/probe-order.ts',
+    find: `    if (next === clock || this.#turnsInStep <= PASSES_PER_JUMP * others) return next
+`,
+    replace: ``,
+  },
+  {
+    name: 'probe at the same distance for ever',
+    file: 'membership/probe-order.ts',
+    find: `    return ring[distance(slot, ring.length)]`,
+    replace: `    return ring[distance(0, ring.length)]`,
+  },
+  {
+    name: 'compare no sooner when the dead return',
+    file: 'membership/beliefs.ts',
+    find: `    if (before === 'dead') this.#hooks.returned()
+`,
+    replace: ``,
+  },
+  {
     name: "keep a helper's answer",
     file: 'membership/prober.ts',
     find: `    this.#context.send(relay.asker, { type: 'relayed', seq: relay.askerSeq })

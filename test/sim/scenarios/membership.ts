@@ -14,7 +14,9 @@ export const membershipScenario: Scenario = {
   name: 'membership',
   minutes: 2,
   play: (world, minutes) =>
-    world.random.fork('kind').chance(0.3) ? playDrivers(world, minutes * 60_000) : playStory(world),
+    !isLarge(world) && world.random.fork('kind').chance(0.3)
+      ? playDrivers(world, minutes * 60_000)
+      : playStory(world),
 }
 
 const SIZES = [4, 5, 8, 20, 20, 50, 100]
@@ -22,13 +24,14 @@ const SIZES = [4, 5, 8, 20, 20, 50, 100]
 const LARGE_EVERY = 64
 const LARGE = 1_000
 /** What a thousand peers can play in seconds. */
-const largeStories = ['crash', 'shortPause', 'farewell', 'liar'] as const
+const largeStories = ['crash', 'clocks', 'shortPause', 'farewell', 'liar'] as const
+
+const isLarge = ({ seed }: World): boolean => seed % LARGE_EVERY === 0
 
 async function playStory(world: World): Promise<Record<string, number>> {
   const random = world.random.fork('story')
-  const isLarge = world.seed % LARGE_EVERY === 0
-  const name = random.pick(isLarge ? largeStories : Object.keys(stories))
-  const size = isLarge ? LARGE : random.pick(SIZES)
+  const name = random.pick(isLarge(world) ? largeStories : Object.keys(stories))
+  const size = isLarge(world) ? LARGE : random.pick(SIZES)
   const profile = random.pick(['lan', 'lan', 'fast'] as const)
   world.note('swarm', `${name} of ${size}, ${profile}`)
   const watched = stories[name]?.({ seed: world.seed, size, random, profile })
