@@ -187,14 +187,14 @@ export class FragmentIndex {
     const changes: KeyChange[] = [{ key, value: after && encodeRecord(key, after) }]
     if (cell !== undefined) changes.push({ key: cellKey(id), value: cell })
     if (after === undefined) changes.push({ key: cellKey(id), value: undefined })
-    const old = new Set(before === undefined ? [] : hintTimes(before))
-    if (obsoleteHint !== undefined) old.add(obsoleteHint)
-    const fresh = new Set(after === undefined ? [] : hintTimes(after))
+    const old = before === undefined ? [] : hintTimes(before)
+    if (obsoleteHint !== undefined && !old.includes(obsoleteHint)) old.push(obsoleteHint)
+    const fresh = after === undefined ? [] : hintTimes(after)
     for (const untilMs of old) {
-      if (!fresh.has(untilMs)) changes.push({ key: hintKey(untilMs, id), value: undefined })
+      if (!fresh.includes(untilMs)) changes.push({ key: hintKey(untilMs, id), value: undefined })
     }
     for (const untilMs of fresh) {
-      if (renewsHints || !old.has(untilMs)) {
+      if (renewsHints || !old.includes(untilMs)) {
         changes.push({ key: hintKey(untilMs, id), value: NOTHING })
       }
     }

@@ -5,6 +5,29 @@ import { DIGEST_BYTES, digestIn, type FragmentNames, LEAF_ROOM_BYTES } from './f
 
 export type Cells = AsyncIterable<Uint8Array> | Iterable<Uint8Array>
 
+const SLAB_BYTES = 131_072
+/** What is larger gets memory of its own. */
+const SLAB_SHARE_BYTES_MAX = 16_384
+
+/** Memory for runs. Small ones share theirs: an array of its own costs more than its hash. */
+class RunMemory {
+  #slab = new Uint8Array(SLAB_BYTES)
+  #end = 0
+
+  /** Zeros that nobody else has, perhaps next to others': never transfer them. */
+  take(sizeBytes: number): Uint8Array<ArrayBuffer> {
+    if (sizeBytes > SLAB_SHARE_BYTES_MAX) return new Uint8Array(sizeBytes)
+    if (this.#end + sizeBytes > SLAB_BYTES) {
+      this.#slab = new Uint8Array(SLAB_BYTES)
+      this.#end = 0
+    }
+    this.#end += sizeBytes
+    return this.#slab.subarray(this.#end - sizeBytes, this.#end)
+  }
+}
+
+const memory = new RunMemory()
+
 export interface IntakeOptions {
   readonly names: FragmentNames
   readonly id: Uint8Array
@@ -39,13 +62,13 @@ async function readAll(
   // A run has room for a leaf's header before it; within it the header stands in the end of the
   // cell before, which is put back.
   const newRun = (at: number): Uint8Array<ArrayBuffer> =>
-    new Uint8Array(LEAF_ROOM_BYTES + Math.min(RUN_CELLS * cellBytes, sizeBytes - at))
+    memory.take(LEAF_ROOM_BYTES + Math.min(RUN_CELLS * cellBytes, sizeBytes - at))
   let runAt = 0
   let run = newRun(runAt)
   let writing: Promise<void> = Promise.resolve()
   try {
     for (let at = 0, index = 0; at < sizeBytes; at += cellBytes, index++) {
-      const { value, done } = await unlessAborted(iterator.next(), signal)
+      const { value, done } = await nextOf(iterator, signal)
       if (done === true) {
         throw corrupt(names.encode(id), `it ends after ${at} of ${sizeBytes} bytes`)
       }
@@ -66,11 +89,11 @@ async function readAll(
       runAt = end
       run = newRun(runAt)
     }
-    const { done } = await unlessAborted(iterator.next(), signal)
+    const { done } = await nextOf(iterator, signal)
     if (done !== true) throw corrupt(names.encode(id), `it goes on after ${sizeBytes} bytes`)
   } finally {
     // Nobody may close the file while it is being written to.
-    await Promise.allSettled([writing])
+    await writing.catch(() => undefined)
   }
   await writing
   if (!equals(names.root(id, leaves), digestIn(id))) {
@@ -82,12 +105,20 @@ async function readAll(
 const iteratorOf = (cells: Cells): AsyncIterator<Uint8Array> | Iterator<Uint8Array> =>
   Symbol.asyncIterator in cells ? cells[Symbol.asyncIterator]() : cells[Symbol.iterator]()
 
+type Next = IteratorResult<Uint8Array, unknown>
+
+/** A sender that answers at once is not waited for. */
+const nextOf = (
+  iterator: AsyncIterator<Uint8Array> | Iterator<Uint8Array>,
+  signal: AbortSignal | undefined,
+): Next | Promise<Next> =>
+  signal === undefined ? iterator.next() : unlessAborted(iterator.next(), signal)
+
 /** What `work` gives, or the reason of the signal if that comes first. */
 async function unlessAborted<Result>(
   work: Result | Promise<Result>,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
 ): Promise<Result> {
-  if (signal === undefined) return work
   signal.throwIfAborted()
   const { promise, reject } = Promise.withResolvers<never>()
   const abort = (): void => reject(signal.reason)
