@@ -386,6 +386,28 @@ test('one long dead that was never known here is remembered as dead, for the res
   assert.equal(bench.state('old'), undefined)
 })
 
+/** How many questions are asked in so long, each in vain. */
+function questionsIn(bench: Bench, ms: number): number {
+  let questions = 0
+  for (const untilMs = bench.nowMs + ms; bench.nowMs < untilMs;) {
+    for (const { to } of only(bench.advance(100), 'ask')) {
+      questions++
+      bench.step({ type: 'unanswered', from: to })
+    }
+  }
+  return questions
+}
+
+test('who sees the dead return compares every few periods for a while', () => {
+  const bench = Bench.among(PEERS)
+  bench.hear('b', [accusation('suspect', 'a', { accuser: 'b' })])
+  questionsIn(bench, 120_000)
+  assert.equal(bench.state('a'), 'dead')
+  // All are dead to one who hears no answers; it is no return that makes it ask them.
+  for (const peer of PEERS) bench.hear(peer, [record(peer, 2)])
+  assert.ok(questionsIn(bench, 15_000) >= 3)
+})
+
 test('one who asks and is held dead learns of it from the answer', () => {
   const bench = Bench.among(PEERS)
   bench.hear('b', [accusation('suspect', 'a', { accuser: 'b' })])

@@ -95,13 +95,6 @@ const changes: readonly Omit<Mutant, 'scenario'>[] = [
     replace: `    return ring[distance(0, ring.length)]`,
   },
   {
-    name: 'compare no sooner when the dead return',
-    file: 'membership/beliefs.ts',
-    find: `    if (before === 'dead') this.#hooks.returned()
-`,
-    replace: ``,
-  },
-  {
     name: "keep a helper's answer",
     file: 'membership/prober.ts',
     find: `    this.#context.send(relay.asker, { type: 'relayed', seq: relay.askerSeq })
