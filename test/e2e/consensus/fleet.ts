@@ -30,6 +30,7 @@ export class ConsensusFleet {
   readonly #places: readonly Place[]
   readonly #folder: string = scratchFolder()
   readonly peers: PeerProcess[] = []
+  readonly #addresses = new Map<number, string>()
 
   constructor(main: string, places: readonly Place[]) {
     this.#main = main
@@ -178,12 +179,20 @@ export class ConsensusFleet {
     return peer
   }
 
+  /** Where it was: if all moved at once, nobody would find anybody. */
+  #addressOf(at: number): string | undefined {
+    const [address = ''] = this.peers[at]?.announcement?.addresses ?? []
+    const [, host, port] = /^\/ip4\/([^/]+)\/tcp\/(\d+)/.exec(address) ?? []
+    if (port !== undefined) this.#addresses.set(at, `${host}:${port}`)
+    return this.#addresses.get(at)
+  }
+
   #spawn(at: number, flags: readonly string[]): PeerProcess {
     const { listen = '', wrapper = [] } = this.#places[at] ?? {}
     return new PeerProcess(`p${at}`, {
       main: this.#main,
       data: join(this.#folder, `p${at}`),
-      flags: [...common, '--listen', listen, ...flags],
+      flags: [...common, '--listen', this.#addressOf(at) ?? listen, ...flags],
       wrapper,
     })
   }

@@ -8,6 +8,7 @@ import { encodeKvAnswer, type KvEntry } from '../../../src/consensus/kv-command.
 import { KvMachine } from '../../../src/consensus/kv-machine.ts'
 import { encodeSessionReply, type SessionReply } from '../../../src/consensus/session-command.ts'
 import { SessionMachine } from '../../../src/consensus/session-machine.ts'
+import { SESSION_WINDOW } from '../../../src/consensus/sessions.ts'
 import { KvClient, type KvGroup } from '../../../src/node/kv/kv-client.ts'
 import { checkHistory } from '../../sim/linearizability/checker.ts'
 import { type Action, HistoryRecorder, type Outcome } from '../../sim/linearizability/history.ts'
@@ -222,6 +223,7 @@ test('too many writes at once are turned away', async () => {
     clock: { monotonicMs: () => 0, wallMs: () => 0 },
     timers: { after: (ms, callback) => world.schedule(ms, callback) },
   })
-  for (let at = 0; at < 32; at++) void client.put('k', fromUtf8('x')).catch(() => undefined)
+  for (let at = 0; at < SESSION_WINDOW / 2; at++)
+    void client.put('k', fromUtf8('x')).catch(() => undefined)
   await assert.rejects(client.put('k', fromUtf8('x')), error => codeOf(error) === 'BUSY')
 })
