@@ -19,6 +19,8 @@ const LEAVE_MIN_MS = 1_000
 const SWEEP_MS = 60_000
 const HEALTH_MEMORY_MS = 600_000
 
+const isLive = ({ state }: Member): boolean => state === 'alive' || state === 'suspect'
+
 /**
  * Who is in the network, who is alive, slow, or gone: SWIM with Lifeguard.
  *
@@ -215,7 +217,6 @@ export class Membership {
     this.#isGossiping = false
     const { table, options, nowMs } = this.#context
     const { gossipFanout, gossipToDeadMs } = options.profile
-    const isLive = ({ state }: Member): boolean => state === 'alive' || state === 'suspect'
     const isFreshlyDead = ({ state, sinceMs }: Member): boolean =>
       state === 'dead' && nowMs - sinceMs < gossipToDeadMs
     // A new connection costs a hundred times what a rumour does, and probes go everywhere anyhow.

@@ -222,7 +222,6 @@ export class Peer implements HoldfastNode {
 
     this.#connect({ host, admitted, membership }, reach)
     tasks.start('find members', within => reach.run(within))
-    const startedAtMs = systemClock.wallMs()
     this.#running = {
       directory,
       host,
@@ -231,7 +230,7 @@ export class Peer implements HoldfastNode {
       membership,
       clock,
       agreement,
-      startedAtMs,
+      startedAtMs: systemClock.wallMs(),
     }
   }
 

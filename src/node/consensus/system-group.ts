@@ -154,7 +154,7 @@ export class SystemGroup {
   async close(signal: AbortSignal): Promise<void> {
     await this.#tasks.stop()
     if (!signal.aborted) await this.#handOver().catch(() => undefined)
-    this.node.close()
+    await this.node.close()
     await this.#wal.close()
     await this.#logDisk.close()
   }
