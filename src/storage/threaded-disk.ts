@@ -31,35 +31,28 @@ interface Call {
   readonly reject: (error: Error) => void
 }
 
+interface DiskThread {
+  readonly worker: Worker
+  readonly port: MessagePort
+  readonly bell: Int32Array<SharedArrayBuffer>
+}
+
 /**
  * A disk whose calls run one after another in a thread of their own: the write-ahead log's syncs
  * neither block the event loop nor wait behind bulk writes in Node's thread pool. The rules are
  * those of `CheckedDisk`, which runs over there. Bytes to write are moved, not copied; memory that is
- * lent for a write is moved there and back.
+ * lent for a write is moved there and back. The thread begins with the first call: a log that nobody
+ * writes to costs none.
  */
 export class ThreadedDisk implements Disk {
-  readonly #worker: Worker
-  readonly #port: MessagePort
-  readonly #bell: Int32Array<SharedArrayBuffer>
+  readonly #root: string
   readonly #calls = new Map<number, Call>()
+  #thread: DiskThread | undefined
   #lastId = 0
   #death: HoldfastError | undefined
 
   constructor(root: string) {
-    const { port1, port2 } = new MessageChannel()
-    this.#port = port1
-    this.#bell = new Int32Array(new SharedArrayBuffer(4))
-    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-    this.#worker = new Worker(new URL(`./disk-worker.${extension}`, import.meta.url), {
-      workerData: { root, bell: this.#bell, port: port2 },
-      transferList: [port2],
-    })
-    this.#port.on('message', (answer: DiskAnswer) => this.#settle(answer))
-    this.#port.on('messageerror', error => this.#die(error))
-    this.#worker.on('error', error => this.#die(error))
-    this.#worker.on('exit', () => this.#die(undefined))
-    this.#port.unref()
-    this.#worker.unref()
+    this.#root = root
   }
 
   async open(path: string, mode: 'read' | 'write' | 'create'): Promise<DiskFile> {
@@ -97,30 +90,49 @@ export class ThreadedDisk implements Disk {
 
   /** Ends the thread. Calls still on their way fail with `DISK_FAILED`. */
   async close(): Promise<void> {
-    await this.#worker.terminate()
+    this.#die(undefined)
+    await this.#thread?.worker.terminate()
   }
 
   /** Has the thread carry out a method; the last argument's memory changes hands. */
   call(call: string, file: number | undefined, args: readonly unknown[]): Promise<unknown> {
     if (this.#death !== undefined) return Promise.reject(this.#death)
     if (this.#calls.size >= CALLS_MAX) return Promise.reject(tooMany())
+    const { port, bell } = (this.#thread ??= this.#begin())
     return new Promise((resolve, reject) => {
       const id = ++this.#lastId
       const request: DiskRequest = { id, call, file, args }
       // If this throws nothing was sent, and nobody waits.
-      this.#port.postMessage(request, memoryOf(args.at(-1)))
-      if (this.#calls.size === 0) this.#port.ref()
+      port.postMessage(request, memoryOf(args.at(-1)))
+      if (this.#calls.size === 0) port.ref()
       this.#calls.set(id, { resolve, reject })
-      Atomics.add(this.#bell, 0, 1)
-      Atomics.notify(this.#bell, 0)
+      Atomics.add(bell, 0, 1)
+      Atomics.notify(bell, 0)
     })
+  }
+
+  #begin(): DiskThread {
+    const { port1: port, port2 } = new MessageChannel()
+    const bell = new Int32Array(new SharedArrayBuffer(4))
+    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+    const worker = new Worker(new URL(`./disk-worker.${extension}`, import.meta.url), {
+      workerData: { root: this.#root, bell, port: port2 },
+      transferList: [port2],
+    })
+    port.on('message', (answer: DiskAnswer) => this.#settle(answer))
+    port.on('messageerror', error => this.#die(error))
+    worker.on('error', error => this.#die(error))
+    worker.on('exit', () => this.#die(undefined))
+    port.unref()
+    worker.unref()
+    return { worker, port, bell }
   }
 
   #settle({ id, value, failure }: DiskAnswer): void {
     const call = this.#calls.get(id)
     if (call === undefined) return
     this.#calls.delete(id)
-    if (this.#calls.size === 0) this.#port.unref()
+    if (this.#calls.size === 0) this.#thread?.port.unref()
     if (failure === undefined) call.resolve(value)
     else if (failure.details === undefined) call.reject(new RangeError(failure.message))
     else call.reject(new HoldfastError(failure.message, failure.details))
@@ -131,7 +143,7 @@ export class ThreadedDisk implements Disk {
     this.#death ??= new HoldfastError('Cannot reach the disk: its thread ended', details, { cause })
     for (const { reject } of this.#calls.values()) reject(this.#death)
     this.#calls.clear()
-    this.#port.close()
+    this.#thread?.port.close()
   }
 }
 
