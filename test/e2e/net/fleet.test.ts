@@ -5,7 +5,9 @@ import type { NetworkHost } from '../../../src/net/network-host.ts'
 import { eventually, withHosts } from '../../support/hosts.ts'
 
 const HOSTS = 50
-const LIMIT_MS = 60_000
+/** How many times the promised time may be taken: 1 on a machine of one's own, more on a shared one. */
+const patience = Number(process.env['HOLDFAST_PATIENCE'] ?? 1)
+const LIMIT_MS = 60_000 * patience
 const LIMIT_BYTES = 1.5 * 2 ** 30
 
 test('fifty hosts in one process are all connected within a minute and 1.5 GB', context =>
