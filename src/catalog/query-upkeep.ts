@@ -96,7 +96,7 @@ export const garbage = (options: PageOptions) =>
     return { items: found, next }
   }
 
-interface WatchedContent extends ContentName {
+export interface WatchedContent extends ContentName {
   readonly watch: Watch
 }
 
@@ -133,7 +133,7 @@ function* watchesIn(
   return { items: found, next }
 }
 
-interface NumberedPart extends Part {
+export interface NumberedPart extends Part {
   readonly part: number
 }
 

@@ -1,0 +1,18 @@
+import type { PeerId } from '../../base/environment.ts'
+import type { PeerView } from '../../placement/peer-view.ts'
+
+/**
+ * The numbers of peers in the catalog. Each member gets one when it is first seen by the leader of
+ * the system group, in the replicated map, for good: a number is never given to somebody else.
+ */
+export interface Seats {
+  /** Undefined while it has none, or is not known here. */
+  seatOf(peer: PeerId): number | undefined
+  peerAt(seat: number): PeerId | undefined
+  /** This peer's; waits until it has one. */
+  own(signal?: AbortSignal): Promise<number>
+  /** What placement needs to know of every peer with a seat, as of now. */
+  views(): readonly PeerView[]
+  /** Told when `views` may have changed. */
+  onChange(listener: () => void): () => void
+}

@@ -1,0 +1,71 @@
+/** How a network keeps its fragments whole, and how one watches it and has a say. */
+import type { PeerId } from '../../base/environment.ts'
+import type { CallOptions } from './store.ts'
+
+/** A line of the repair ledger: what was done to one segment, and how it was proven. */
+export interface RepairRecord {
+  /** Ascending on each peer. */
+  readonly number: number
+  readonly at: Date
+  readonly kind: 'repair' | 'drain' | 'move' | 'raise'
+  readonly bucket: string
+  readonly key: string
+  readonly segment: number
+  /** Which fragments went where. */
+  readonly fragments: readonly { readonly index: number; readonly peer: PeerId }[]
+  /** Bytes that had to be read to do it. */
+  readonly bytesRead: number
+  readonly bytesWritten: number
+  readonly tookMs: number
+  readonly outcome: 'done' | 'failed' | 'called off'
+  /** Why it failed; empty otherwise. */
+  readonly reason: string
+  /** Of the challenges that the new holders answered: nonce and answer, hexadecimal. */
+  readonly proofs: readonly {
+    readonly index: number
+    readonly cell: number
+    readonly nonce: string
+    readonly answer: string
+  }[]
+}
+
+/** What there is to do now, over all groups that this peer leads. */
+export interface UpkeepStatus {
+  readonly waiting: number
+  readonly running: number
+  /** Segments for which there are too few peers. */
+  readonly short: number
+  readonly repairedSegments: number
+  readonly repairedBytes: number
+  /** Of audits: by outcome. */
+  readonly audits: Readonly<Record<'ok' | 'wrong' | 'unknown' | 'offline', number>>
+  readonly scrub: { readonly fragments: number; readonly findings: number }
+  readonly garbage: number
+}
+
+export interface RebalanceView {
+  readonly moves: number
+  readonly bytes: number
+  readonly before: { readonly fullest: number; readonly emptiest: number }
+  readonly after: { readonly fullest: number; readonly emptiest: number }
+}
+
+export interface DrainView {
+  readonly peer: PeerId
+  readonly state: 'draining' | 'drained'
+}
+
+export interface Upkeep {
+  upkeep(): UpkeepStatus
+  /** The ledger of this peer and of every other that can be asked, newest first. */
+  repairs(
+    options?: CallOptions & { readonly limit?: number },
+  ): Promise<readonly (RepairRecord & { readonly by: PeerId })[]>
+  /** Empties a peer; it goes on serving meanwhile. Returns at once; see `drains`. */
+  drain(peer: string, options?: CallOptions): Promise<void>
+  /** Takes that back. */
+  undrain(peer: string, options?: CallOptions): Promise<void>
+  drains(options?: CallOptions): Promise<readonly DrainView[]>
+  /** Makes peers equally full; a dry run only says what would move. */
+  rebalance(options?: CallOptions & { readonly dryRun?: boolean }): Promise<RebalanceView>
+}
