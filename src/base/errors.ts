@@ -135,6 +135,8 @@ export type Failure =
       readonly sizeBytes: number
       readonly least: number
     }
+  /** The first byte asked for is behind the last one of the object. State unchanged. */
+  | { readonly code: 'RANGE_UNSATISFIABLE'; readonly from: number; readonly sizeBytes: number }
   /** A retention or a legal hold protects the version. State unchanged; `untilMs` 0: no end. */
   | { readonly code: 'OBJECT_LOCKED'; readonly lock: string; readonly untilMs: number }
   /** The write came after its lease: its fragments may be gone. State unchanged; write anew. */
