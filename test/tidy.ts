@@ -43,7 +43,7 @@ export const sourcesOf = (root: string): SourceFile[] =>
 /** Imports point inward. */
 export const importsOutward = (files: readonly SourceFile[]): string[] =>
   files.flatMap(({ path, text }) =>
-    [...withoutComments(text).matchAll(/\b(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g)]
+    [...withoutComments(text).matchAll(/(?<!['"])\b(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g)]
       .map(([, specifier = '']) => specifier)
       .filter(specifier => !mayImport(folderOf(path), targetOf(path, specifier)))
       .map(specifier => `src/${path} imports ${specifier}`),
