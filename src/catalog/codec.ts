@@ -117,6 +117,18 @@ export function struct<Value extends object>(fields: Fields<Value>): Codec<Value
   }
 }
 
+/** The fields of one, then those of the other. */
+export const joined = <First extends object, Second extends object>(
+  first: Codec<First>,
+  second: Codec<Second>,
+): Codec<First & Second> => ({
+  write: (writer, value) => {
+    first.write(writer, value)
+    second.write(writer, value)
+  },
+  read: reader => ({ ...first.read(reader), ...second.read(reader) }),
+})
+
 /** Alternatives told apart by `tag`; each has a number of its own that never changes. */
 export type Alternatives<Tag extends string, Value extends Record<Tag, string>> = {
   readonly [Name in Value[Tag]]: readonly [

@@ -135,7 +135,7 @@ export interface Usage {
   readonly uploads: number
 }
 
-const usageCodec: Codec<Usage> = struct<Usage>({
+export const usageCodec: Codec<Usage> = struct<Usage>({
   objects: signed,
   versions: signed,
   markers: signed,
@@ -203,7 +203,7 @@ const bodyCodec: Codec<Body> = variant<'type', Body>('type', {
   ],
 })
 
-const versionCodec: Codec<Version> = struct<Version>({
+export const versionCodec: Codec<Version> = struct<Version>({
   stamp: stampCodec,
   isNull: flag,
   parts: natural(PARTS_MAX),
@@ -238,7 +238,7 @@ export interface Content {
   readonly untilMs: number
 }
 
-const contentCodec: Codec<Content> = struct<Content>({
+export const contentCodec: Codec<Content> = struct<Content>({
   state: oneOf('open', 'kept', 'released'),
   references: natural(),
   untilMs: natural(),
@@ -253,7 +253,7 @@ export interface Watch {
   readonly upload: Description | undefined
 }
 
-const watchCodec: Codec<Watch> = struct<Watch>({
+export const watchCodec: Codec<Watch> = struct<Watch>({
   kind: oneOf('intent', 'upload', 'fence'),
   untilMs: natural(),
   sinceMs: natural(),
@@ -284,14 +284,15 @@ export const contentNameCodec: Codec<ContentName> = struct<ContentName>({
   content: contentIdCodec,
 })
 
-const extentCodec: Codec<Extent> = struct<Extent>({
+export const extentFields: Fields<Extent> = {
   source: optional(contentNameCodec),
   blob: fixed(BLOB_ID_BYTES),
   blobBytes: natural(),
   fromBytes: natural(),
   lengthBytes: natural(),
   envelope: bytes(ENVELOPE_BYTES_MAX),
-})
+}
+const extentCodec: Codec<Extent> = struct<Extent>(extentFields)
 
 export interface Part {
   readonly sizeBytes: number
@@ -301,7 +302,7 @@ export interface Part {
   readonly extents: readonly Extent[]
 }
 
-const partCodec: Codec<Part> = struct<Part>({
+export const partCodec: Codec<Part> = struct<Part>({
   sizeBytes: natural(),
   etag: etagCodec,
   checksums: checksumsCodec,
@@ -353,7 +354,7 @@ const segmentFields = {
   fragments: list(fragmentCodec, FRAGMENTS_MAX),
 }
 export const segmentInitCodec: Codec<SegmentInit> = struct<SegmentInit>(segmentFields)
-const segmentCodec: Codec<Segment> = struct<Segment>({
+export const segmentCodec: Codec<Segment> = struct<Segment>({
   revision: natural(),
   generation: natural(255),
   ...segmentFields,
@@ -365,7 +366,7 @@ export interface Garbage {
   readonly sinceMs: number
 }
 
-const garbageCodec: Codec<Garbage> = struct<Garbage>({
+export const garbageCodec: Codec<Garbage> = struct<Garbage>({
   fragment: fragmentCodec,
   sinceMs: natural(),
 })

@@ -10,6 +10,7 @@ import { LevelKeyValue } from '../../src/storage/level-key-value.ts'
 import { SimKeyValueDrive } from '../sim/sim-key-value.ts'
 import { World } from '../sim/world.ts'
 import { rejectsWith } from '../support/expect.ts'
+import { MemoryKeyValue } from '../support/memory-key-value.ts'
 import { withDirectory } from '../support/temporary.ts'
 import { acceptKeyValue } from './key-value-acceptance.ts'
 
@@ -35,6 +36,11 @@ acceptKeyValue('simulated', async body => {
   const drive = new SimKeyValueDrive(world, 'keys', {})
   const open = (): KeyValue => drive.open(callback => callback())
   await world.play(() => body({ keyValue: open(), reopen: async () => open() }))
+})
+
+acceptKeyValue('in-memory', body => {
+  const keyValue = new MemoryKeyValue()
+  return body({ keyValue, reopen: async () => keyValue })
 })
 
 test('a simulated power cut loses batches behind the last sync, and only those', async () => {

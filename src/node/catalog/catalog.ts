@@ -69,6 +69,7 @@ export interface PlacedQuestions {
     readonly answer: Uint8Array | undefined
   }
   readonly content: { readonly asked: ContentName; readonly answer: Content | undefined }
+  /** May be fewer than `limit` although there are more; none only behind the last. */
   readonly parts: {
     readonly asked: ContentName & { readonly after: number; readonly limit: number }
     readonly answer: readonly NumberedPart[]
