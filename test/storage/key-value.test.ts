@@ -40,7 +40,7 @@ acceptKeyValue('simulated', async body => {
 
 acceptKeyValue('in-memory', body => {
   const keyValue = new MemoryKeyValue()
-  return body({ keyValue, reopen: async () => keyValue })
+  return body({ keyValue, reopen: async () => keyValue.reopened() })
 })
 
 test('a simulated power cut loses batches behind the last sync, and only those', async () => {

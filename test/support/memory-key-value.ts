@@ -57,6 +57,13 @@ export class MemoryKeyValue implements KeyValue {
     }
   }
 
+  /** The same entries in a store of their own, as after opening it again. */
+  reopened(): MemoryKeyValue {
+    const again = new MemoryKeyValue()
+    again.#current = this.#current
+    return again
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true
   }
