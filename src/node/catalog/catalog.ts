@@ -128,6 +128,8 @@ export interface Catalog {
   /** Over all ranges the bucket lies in. */
   usage(bucket: string, ask?: CatalogAsk): Promise<Usage>
 
+  /** Every group of the catalog, ascending. */
+  groups(call?: CatalogCall): Promise<readonly number[]>
   /** Groups of the catalog that this peer leads now. */
   led(): readonly number[]
   /** Told whenever `led` may have changed; returns what ends that. */

@@ -2,6 +2,12 @@ import type { PeerId } from '../../base/environment.ts'
 import type { PeerView } from '../../placement/peer-view.ts'
 
 /**
+ * Under this prefix the replicated map has the peers that are to be emptied, by their ids, as long
+ * as they are: `views` calls those that live `draining`, so that nothing new goes there.
+ */
+export const DRAINS_PREFIX = 'drains/'
+
+/**
  * The numbers of peers in the catalog. Each member gets one when it is first seen by the leader of
  * the system group, in the replicated map, for good: a number is never given to somebody else.
  */
