@@ -115,6 +115,10 @@ export class LocalCatalog implements Catalog {
     return this.#answer('usage', { bucket }, signal)
   }
 
+  async groups(): Promise<readonly number[]> {
+    return [GROUP]
+  }
+
   led(): readonly number[] {
     return this.#isLed ? [GROUP] : []
   }
