@@ -44,3 +44,5 @@ export {
   recoveryPhrase,
   type StoreReport,
 } from './node/recovery.ts'
+export type * from './node/store/store.ts'
+export type * from './node/store/upkeep.ts'

@@ -10,6 +10,7 @@ import { silentLog } from './log.ts'
 import type { NodeOptions } from './node-options.ts'
 import { fittingName } from './peer-note.ts'
 import { Peer } from './peer.ts'
+import { systemMachine } from './system-machine.ts'
 import type { NodeEvent, NodeStatus, PeerView } from './views.ts'
 
 /** One peer of a Holdfast network, in this process. */
@@ -73,7 +74,7 @@ export interface HoldfastNode {
 export function createNode(options: NodeOptions): HoldfastNode {
   const { name = hostname(), zone = '', log = silentLog } = options
   if (!isZone(zone)) throw zoneTooLong()
-  return new Peer({ ...options, name: fittingName(name), zone, log })
+  return new Peer({ ...options, name: fittingName(name), zone, log }, systemMachine())
 }
 
 function zoneTooLong(): HoldfastError {

@@ -10,6 +10,7 @@ import { voterRoster } from './consensus/voter-roster.ts'
 import { KvClient } from './kv/kv-client.ts'
 import { noMap, SystemMap } from './kv/system-map.ts'
 import type { Log } from './log.ts'
+import type { Home } from './machine.ts'
 import type { MembershipService } from './membership/membership-service.ts'
 import type { ProfileName } from './node-options.ts'
 import { decodeNote } from './peer-note.ts'
@@ -17,8 +18,8 @@ import type { NodeEvent } from './views.ts'
 
 export interface AgreementOptions {
   readonly environment: Environment
-  /** The data directory. */
-  readonly directory: string
+  readonly home: Pick<Home, 'openDirectory' | 'openLogDirectory'>
+  readonly afterTurn: (work: () => void) => void
   readonly book: MemberBook
   readonly membership: MembershipService
   /** The version of the protocols between peers that this program speaks. */
@@ -64,11 +65,12 @@ class FullAgreement implements PeerAgreement {
   readonly #system: SystemGroup
 
   static async start(options: AgreementOptions): Promise<FullAgreement> {
-    const { environment, directory, book, membership, profile, log } = options
+    const { environment, home, afterTurn, book, membership, profile, log } = options
     const admits = (peer: PeerId): boolean => certificateIn(book, peer)?.role === 'full'
     const system = await SystemGroup.open({
       environment,
-      directory,
+      home,
+      afterTurn,
       networkId: book.table.trust.networkId,
       raft: profile === 'wan' ? wide : {},
       admits,

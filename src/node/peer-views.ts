@@ -3,9 +3,9 @@ import type { PeerId } from '../base/environment.ts'
 import { HoldfastError } from '../base/errors.ts'
 import type { RosterEntry } from '../membership/roster.ts'
 import type { MemberRecord } from './admission/member-record.ts'
+import type { Running } from './bring-up.ts'
 import { decodeNote } from './peer-note.ts'
-import type { Peer, Running } from './peer.ts'
-import { systemClock } from './system.ts'
+import type { Peer } from './peer.ts'
 import type { NodeStatus, PeerClockView, PeerView } from './views.ts'
 
 /** Every peer of the network: who may be there by the member table, and who is by the roster. */
@@ -63,7 +63,7 @@ function clockOf(entry: RosterEntry | undefined): PeerClockView | undefined {
 }
 
 export function statusOf(peer: Peer, running: Running): NodeStatus {
-  const { host, admitted, directory, startedAtMs } = running
+  const { host, admitted, home, startedAtMs } = running
   const network = host.status()
   const own = admitted.book.statusOf(host.self)
   const certificate = 'certificate' in own ? own.certificate : undefined
@@ -76,10 +76,10 @@ export function statusOf(peer: Peer, running: Running): NodeStatus {
     role: certificate?.role,
     zone: certificate?.zone ?? '',
     isAuthority: admitted.authority !== undefined,
-    dataDirectory: directory.path,
+    dataDirectory: home.path,
     addresses: host.addresses(),
     startedAt: new Date(startedAtMs).toISOString(),
-    uptimeMs: Math.round(systemClock.wallMs() - startedAtMs),
+    uptimeMs: Math.round(peer.machine.clock.wallMs() - startedAtMs),
     certificateUntil: certificate && new Date(certificate.notAfterMs).toISOString(),
     peers: countStates(peersOf(running)),
     connections: network.connections.length,

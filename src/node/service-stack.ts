@@ -1,4 +1,5 @@
-import { abortable } from '../base/waiting.ts'
+import type { Timers } from '../base/environment.ts'
+import { withDeadline } from '../base/waiting.ts'
 import type { Log } from './log.ts'
 
 /** How long one service may take to stop in order. */
@@ -15,10 +16,12 @@ interface Started {
  */
 export class ServiceStack {
   readonly #log: Log
+  readonly #timers: Timers
   readonly #started: Started[] = []
 
-  constructor(log: Log) {
+  constructor(log: Log, timers: Timers) {
     this.#log = log
+    this.#timers = timers
   }
 
   /** Notes what was started and how to stop it; the signal says that it has taken too long. */
@@ -34,8 +37,9 @@ export class ServiceStack {
     for (let next = this.#started.pop(); next !== undefined; next = this.#started.pop()) {
       const { name, stop } = next
       try {
-        const within = AbortSignal.any([AbortSignal.timeout(STOP_MS), signal])
-        await abortable(stop(within), within)
+        // Even then each is told to stop.
+        if (signal.aborted) void stop(signal).catch(() => undefined)
+        await withDeadline(this.#timers, { ms: STOP_MS, what: name, signal }, stop)
       } catch (error) {
         this.#log.warn('not stopped in order', { service: name, reason: String(error) })
       }

@@ -3,12 +3,13 @@ import { noVitals } from '../../membership/vitals.ts'
 import type { MemberBook } from '../admission/member-book.ts'
 import type { Log } from '../log.ts'
 import type { MembershipService } from '../membership/membership-service.ts'
-import { asleepMs } from '../system.ts'
 import { type ClockNotice, ClockService } from './clock-service.ts'
-import { UdpNtpPort } from './udp-ntp-port.ts'
+import type { NtpPort } from './ntp-port.ts'
 
 export interface StartClockOptions {
   readonly environment: Environment
+  readonly ntp: NtpPort
+  readonly asleepMs: () => number
   /** NTP servers, as `host` or `host:port`. */
   readonly servers: readonly string[]
   readonly membership: MembershipService
@@ -32,8 +33,7 @@ const TELL_EVERY_MS = 1_000
  * offset, bound and status go round with the probes of the membership protocol.
  */
 export async function startClock(options: StartClockOptions): Promise<PeerClock> {
-  const { environment, servers, membership, book, log, onNotice } = options
-  const ntp = new UdpNtpPort(servers, environment.clock)
+  const { environment, ntp, asleepMs, servers, membership, book, log, onNotice } = options
   const present = (): PeerId[] =>
     book
       .records()

@@ -7,17 +7,15 @@
  * name; the group then takes the old seat away.
  */
 import type { Disk, Environment, PeerId } from '../../base/environment.ts'
-import { codeOf } from '../../base/errors.ts'
 import { Tasks } from '../../base/tasks.ts'
 import { sleep, withDeadline } from '../../base/waiting.ts'
 import type { ElectionOutcome } from '../../consensus/election.ts'
 import { KvMachine } from '../../consensus/kv-machine.ts'
 import type { RaftOptions } from '../../consensus/raft-options.ts'
 import { SessionMachine } from '../../consensus/session-machine.ts'
-import { openDisk } from '../../storage/disk.ts'
-import { ThreadedDisk } from '../../storage/threaded-disk.ts'
 import { Wal } from '../../storage/wal.ts'
 import type { Log } from '../log.ts'
+import type { Home } from '../machine.ts'
 import { ConsensusNode } from './consensus-node.ts'
 import { epochOutdated, readEpoch, talkOfEpochs, writeEpoch } from './epoch.ts'
 import { FencedNetwork } from './fenced-network.ts'
@@ -36,10 +34,9 @@ const HAND_OVER_MS = 1_000
 const HAND_OVER_LOOK_MS = 5
 
 export interface SystemGroupOptions {
-  /** The disk is that of the data directory. */
   readonly environment: Environment
-  /** The data directory. */
-  readonly directory: string
+  readonly home: Pick<Home, 'openDirectory' | 'openLogDirectory'>
+  readonly afterTurn: (work: () => void) => void
   readonly networkId: Uint8Array
   readonly raft: Partial<RaftOptions>
   /** Whether a peer may take part: a full member. */
@@ -61,7 +58,7 @@ export class SystemGroup {
   readonly node: ConsensusNode
   readonly #options: SystemGroupOptions
   readonly #wal: Wal
-  readonly #logDisk: ThreadedDisk
+  readonly #logDisk: LogDisk
   readonly #tasks: Tasks
   #epoch: string
   /** Whom was told of last, and in which term. */
@@ -71,18 +68,16 @@ export class SystemGroup {
 
   /** Opens what is there; founds the group if this peer has made the network and has not yet. */
   static async open(options: SystemGroupOptions): Promise<SystemGroup> {
-    const { environment, directory, networkId } = options
-    const root = `${directory}/${CONSENSUS_DIRECTORY}`
-    await makeDirectory(environment.disk)
-    const disk = openDisk(root)
+    const { environment, home, networkId } = options
+    const disk = await home.openDirectory(CONSENSUS_DIRECTORY)
     const epoch = await readEpoch(disk)
-    const logDisk = new ThreadedDisk(root)
+    const logDisk = await home.openLogDirectory(CONSENSUS_DIRECTORY)
     // Replicas that are opened may tell of changes before there is anybody to tell.
     let group: SystemGroup | undefined
     try {
       const { timers, random } = environment
       const wal = await Wal.open({
-        disk: logDisk,
+        disk: logDisk.disk,
         background: disk,
         timers,
         random: random.fork('log'),
@@ -99,7 +94,7 @@ export class SystemGroup {
         wal,
         machine: () => new SessionMachine(new KvMachine()),
         raft: options.raft,
-        afterTurn: work => void setImmediate(work),
+        afterTurn: options.afterTurn,
         changed: () => {
           if (group !== undefined) group.#changed()
         },
@@ -235,20 +230,13 @@ export class SystemGroup {
   }
 }
 
+type LogDisk = Awaited<ReturnType<Home['openLogDirectory']>>
+
 interface Parts {
   readonly options: SystemGroupOptions
   readonly network: FencedNetwork
   readonly node: ConsensusNode
   readonly wal: Wal
-  readonly logDisk: ThreadedDisk
+  readonly logDisk: LogDisk
   readonly epoch: string
-}
-
-async function makeDirectory(disk: Disk): Promise<void> {
-  try {
-    await disk.makeDirectory(CONSENSUS_DIRECTORY)
-  } catch (error) {
-    if (codeOf(error) !== 'FILE_EXISTS') throw error
-  }
-  await disk.syncDirectory('.')
 }
