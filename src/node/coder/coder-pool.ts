@@ -6,9 +6,11 @@ import { compileKernel } from '../../erasure/create-kernel.ts'
 import type { HashAlgorithm, Hasher } from '../../erasure/hash.ts'
 import { systemTimers } from '../system.ts'
 import { ArrayBuffers } from './array-buffers.ts'
-import { CoderThread, type CoderThreadData, poolClosed, type Waiting } from './coder-thread.ts'
+import { CoderThread, type CoderThreadData, poolClosed } from './coder-thread.ts'
+import type { CoderJob, CoderResult, Waiting } from './coder-thread.ts'
 import { type CodecName, createCodec } from './coder-tools.ts'
 import type { Coder, DecodedBatch, DecodeJob, EncodedBatch, EncodeJob } from './coder.ts'
+import type { RebuildJob, RebuiltBatch } from './coder.ts'
 import { type Hashers, loadHashers } from './hashers.ts'
 import { StripeCoder } from './stripe-coder.ts'
 
@@ -80,9 +82,15 @@ export class CoderPool implements Coder {
   async decode(job: DecodeJob, signal?: AbortSignal): Promise<DecodedBatch> {
     signal?.throwIfAborted()
     if (this.#closed) throw poolClosed()
-    const sizeBytes = job.columns.reduce((sum, { bytes }) => sum + bytes.length, 0)
-    if (sizeBytes <= INLINE_BYTES_MAX) return this.#inline.decode(job)
+    if (sizeOf(job.columns) <= INLINE_BYTES_MAX) return this.#inline.decode(job)
     return (await this.#enqueue(job, signal)) as DecodedBatch
+  }
+
+  async rebuild(job: RebuildJob, signal?: AbortSignal): Promise<RebuiltBatch> {
+    signal?.throwIfAborted()
+    if (this.#closed) throw poolClosed()
+    if (sizeOf(job.columns) <= INLINE_BYTES_MAX) return this.#inline.rebuild(job)
+    return (await this.#enqueue(job, signal)) as RebuiltBatch
   }
 
   async close(): Promise<void> {
@@ -91,10 +99,7 @@ export class CoderPool implements Coder {
     await Promise.all(this.#slots.map(slot => slot.close()))
   }
 
-  #enqueue(
-    job: EncodeJob | DecodeJob,
-    signal: AbortSignal | undefined,
-  ): Promise<EncodedBatch | DecodedBatch> {
+  #enqueue(job: CoderJob, signal: AbortSignal | undefined): Promise<CoderResult> {
     if (this.#queue.length >= JOBS_MAX) throw tooMany()
     return new Promise((resolve, reject) => {
       const waiting: Waiting = { id: ++this.#lastId, job, resolve, reject, signal }
@@ -144,6 +149,9 @@ export class CoderPool implements Coder {
     }
   }
 }
+
+const sizeOf = (columns: DecodeJob['columns']): number =>
+  columns.reduce((sum, { bytes }) => sum + bytes.length, 0)
 
 const tooMany = (): HoldfastError =>
   new HoldfastError(`Cannot code: ${JOBS_MAX} jobs wait`, {

@@ -5,6 +5,7 @@ import { type Failure, HoldfastError } from '../../base/errors.ts'
 import type { CompiledKernel } from '../../erasure/wasm-kernel.ts'
 import type { CodecName } from './coder-tools.ts'
 import type { DecodedBatch, DecodeJob, EncodedBatch, EncodeJob } from './coder.ts'
+import type { RebuildJob, RebuiltBatch } from './coder.ts'
 
 /** Jobs a thread has at once: one to work on, one to go on with. */
 const JOBS_PER_THREAD = 2
@@ -22,20 +23,23 @@ export interface CoderThreadData {
   readonly compiled: CompiledKernel | undefined
 }
 
+export type CoderJob = EncodeJob | DecodeJob | RebuildJob
+export type CoderResult = EncodedBatch | DecodedBatch | RebuiltBatch
+
 export interface CoderRequest {
   readonly id: number
-  readonly job: EncodeJob | DecodeJob
+  readonly job: CoderJob
 }
 
 export interface CoderAnswer {
   readonly id: number
-  readonly value?: EncodedBatch | DecodedBatch
+  readonly value?: CoderResult
   readonly failure?: { readonly message: string; readonly details: Failure }
 }
 
 /** A job whose caller waits. */
 export interface Waiting extends CoderRequest {
-  readonly resolve: (value: EncodedBatch | DecodedBatch) => void
+  readonly resolve: (value: CoderResult) => void
   readonly reject: (error: unknown) => void
   readonly signal: AbortSignal | undefined
 }
@@ -139,7 +143,7 @@ export class CoderThread {
   }
 }
 
-const buffersOf = (job: EncodeJob | DecodeJob): ArrayBuffer[] =>
+const buffersOf = (job: CoderJob): ArrayBuffer[] =>
   job.type === 'encode'
     ? [job.plain.buffer, job.cells.buffer]
     : job.columns.map(({ bytes }) => bytes.buffer)

@@ -3,7 +3,13 @@ import { parentPort, workerData } from 'node:worker_threads'
 
 import { assert } from '../../base/assert.ts'
 import { HoldfastError } from '../../base/errors.ts'
-import type { CoderAnswer, CoderRequest, CoderThreadData } from './coder-thread.ts'
+import type {
+  CoderAnswer,
+  CoderJob,
+  CoderRequest,
+  CoderResult,
+  CoderThreadData,
+} from './coder-thread.ts'
 import { createCodec } from './coder-tools.ts'
 import { loadHashers } from './hashers.ts'
 import { StripeCoder } from './stripe-coder.ts'
@@ -15,7 +21,7 @@ const coder = new StripeCoder(createCodec(codec, compiled), await loadHashers())
 
 function answer({ id, job }: CoderRequest): CoderAnswer {
   try {
-    return { id, value: job.type === 'encode' ? coder.encode(job) : coder.decode(job) }
+    return { id, value: resultOf(job) }
   } catch (error) {
     // A bug is not an answer: it ends the thread, and the pool with its message.
     if (!(error instanceof HoldfastError)) throw error
@@ -23,11 +29,17 @@ function answer({ id, job }: CoderRequest): CoderAnswer {
   }
 }
 
+function resultOf(job: CoderJob): CoderResult {
+  if (job.type === 'encode') return coder.encode(job)
+  return job.type === 'decode' ? coder.decode(job) : coder.rebuild(job)
+}
+
 /** The buffers that an answer moves back. */
 function buffersOf({ value }: CoderAnswer): ArrayBuffer[] {
   if (value === undefined) return []
-  if ('cells' in value) return [value.plain.buffer, value.cells.buffer]
+  if (!('type' in value)) return [value.plain.buffer, value.cells.buffer]
   if (value.type === 'plain') return [value.plain.buffer]
+  if (value.type === 'rebuilt') return [value.cells.buffer]
   return value.columns.map(({ bytes }) => bytes.buffer)
 }
 

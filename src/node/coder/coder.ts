@@ -31,6 +31,13 @@ export interface Coder {
    */
   decode(job: DecodeJob, signal?: AbortSignal): Promise<DecodedBatch>
 
+  /**
+   * Makes columns of a segment from others, without a key: the bytes stay encrypted. The job's
+   * arrays change hands.
+   * @throws {HoldfastError} `TOO_FEW_FRAGMENTS`, `BUSY`, `THREAD_LOST`, `CLOSED`
+   */
+  rebuild(job: RebuildJob, signal?: AbortSignal): Promise<RebuiltBatch>
+
   /** Ends the threads; jobs still on their way fail with `CLOSED`. */
   close(): Promise<void>
 }
@@ -93,12 +100,39 @@ export interface ColumnCells {
 
 export type DecodedBatch =
   | { readonly type: 'plain'; readonly plain: Uint8Array<ArrayBuffer> }
-  /** Some columns have a wrong cell, and nothing was decoded. The other columns come back. */
+  | WrongBatch
+
+/** Some columns have a wrong cell, and nothing was made of them. The other columns come back. */
+export interface WrongBatch {
+  readonly type: 'wrong'
+  readonly wrong: readonly WrongCell[]
+  readonly columns: readonly ColumnCells[]
+}
+
+export interface RebuildJob {
+  readonly type: 'rebuild'
+  readonly k: number
+  /** By which the columns wanted are named. */
+  readonly hash: HashAlgorithm
+  /** Number of the first stripe in the segment. */
+  readonly firstStripe: number
+  /** Stored bytes of the segment that the stripes hold. */
+  readonly sealedBytes: number
+  /** All cells of k columns; a column that is wanted itself is enough for itself. */
+  readonly columns: readonly ColumnCells[]
+  /** Data or parity, of the segment or beyond what it has. */
+  readonly wanted: readonly number[]
+}
+
+export type RebuiltBatch =
   | {
-      readonly type: 'wrong'
-      readonly wrong: readonly WrongCell[]
-      readonly columns: readonly ColumnCells[]
+      readonly type: 'rebuilt'
+      /** Of each column wanted, in their order, its cells without gaps. */
+      readonly cells: Uint8Array<ArrayBuffer>
+      /** 32 bytes for each cell, column by column. */
+      readonly leaves: Uint8Array
     }
+  | WrongBatch
 
 export interface WrongCell {
   readonly column: number

@@ -3,6 +3,7 @@ import type { HashAlgorithm, Hasher } from '../../erasure/hash.ts'
 import { ArrayBuffers } from './array-buffers.ts'
 import { type CodecName, createCodec } from './coder-tools.ts'
 import type { Coder, DecodedBatch, DecodeJob, EncodedBatch, EncodeJob } from './coder.ts'
+import type { RebuildJob, RebuiltBatch } from './coder.ts'
 import { type Hashers, loadHashers } from './hashers.ts'
 import { StripeCoder } from './stripe-coder.ts'
 
@@ -42,6 +43,11 @@ export class InlineCoder implements Coder {
   async decode(job: DecodeJob, signal?: AbortSignal): Promise<DecodedBatch> {
     signal?.throwIfAborted()
     return this.#stripes.decode(job)
+  }
+
+  async rebuild(job: RebuildJob, signal?: AbortSignal): Promise<RebuiltBatch> {
+    signal?.throwIfAborted()
+    return this.#stripes.rebuild(job)
   }
 
   async close(): Promise<void> {}

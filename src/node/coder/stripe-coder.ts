@@ -7,8 +7,8 @@ import type { Piece, SegmentLayout } from '../../erasure/layout.ts'
 import { LEAF_HEADER_BYTES, leafInPlace } from '../../erasure/leaves.ts'
 import { sealedBytes, TAG_BYTES, UNIT_BYTES, unitCount } from '../../erasure/sealing.ts'
 import { CellGrid } from './cell-grid.ts'
-import type { ColumnCells, DecodedBatch, DecodeJob } from './coder.ts'
-import type { EncodedBatch, EncodeJob, WrongCell } from './coder.ts'
+import type { ColumnCells, DecodedBatch, DecodeJob, EncodedBatch, EncodeJob } from './coder.ts'
+import type { RebuildJob, RebuiltBatch, WrongBatch, WrongCell } from './coder.ts'
 import type { Hashers } from './hashers.ts'
 import { UnitCipher, type UnitKey } from './unit-cipher.ts'
 
@@ -54,11 +54,8 @@ export class StripeCoder {
 
   decode(job: DecodeJob): DecodedBatch {
     const layout = segmentLayout(job.k, job.sealedBytes)
-    const wrong = job.columns.flatMap(column => this.#wrongCells(column, job.firstStripe, layout))
-    if (wrong.length > 0) {
-      const isRight = ({ column }: ColumnCells): boolean => wrong.every(it => it.column !== column)
-      return { type: 'wrong', wrong, columns: job.columns.filter(isRight) }
-    }
+    const wrong = this.#wrongBatch(job, layout)
+    if (wrong !== undefined) return wrong
     const stripes = this.#completeStripes(job, layout)
     const plain = new Uint8Array(job.to - job.from - unitsIn(job) * tagBytesOf(job.key))
     const cipher = job.key && new UnitCipher(job.key)
@@ -73,6 +70,40 @@ export class StripeCoder {
     }
     assert(end === plain.length, 'units add up to the plaintext')
     return { type: 'plain', plain }
+  }
+
+  /** What was wanted is only as good as what it is made from, so that is verified first. */
+  rebuild(job: RebuildJob): RebuiltBatch {
+    const layout = segmentLayout(job.k, job.sealedBytes)
+    const wrong = this.#wrongBatch(job, layout)
+    if (wrong !== undefined) return wrong
+    const { stripes, fragmentBytes } = layout
+    const hasher = this.#hashers.get(job.hash)
+    const cells = new Uint8Array(job.wanted.length * fragmentBytes)
+    const leaves = new Uint8Array(job.wanted.length * stripes * DIGEST_BYTES)
+    for (let stripe = 0; stripe < stripes; stripe++) {
+      const sizeBytes = cellBytes(layout, stripe)
+      const known = cellsOf(job.columns, stripe, layout)
+      const lost = job.wanted.filter(column => !known.has(column))
+      if (lost.length > 0) this.#rebuild(job.k, known, lost, sizeBytes)
+      for (const [at, column] of job.wanted.entries()) {
+        const cell = known.get(column)
+        assert(cell !== undefined, 'a cell wanted is made')
+        cells.set(cell, at * fragmentBytes + stripe * CELL_BYTES)
+        const framed = this.#framed.subarray(0, LEAF_HEADER_BYTES + sizeBytes)
+        framed.set(cell, LEAF_HEADER_BYTES)
+        const leaf = leafInPlace(hasher, job.firstStripe + stripe, framed)
+        leaves.set(leaf, (at * stripes + stripe) * DIGEST_BYTES)
+      }
+    }
+    return { type: 'rebuilt', cells, leaves }
+  }
+
+  #wrongBatch(job: DecodeJob | RebuildJob, layout: SegmentLayout): WrongBatch | undefined {
+    const wrong = job.columns.flatMap(column => this.#wrongCells(column, job.firstStripe, layout))
+    if (wrong.length === 0) return undefined
+    const isRight = ({ column }: ColumnCells): boolean => wrong.every(it => it.column !== column)
+    return { type: 'wrong', wrong, columns: job.columns.filter(isRight) }
   }
 
   /** The cells of a column that are not what their leaves say, or not as many or as long. */
