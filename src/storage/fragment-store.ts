@@ -221,12 +221,24 @@ export class FragmentStore {
   }
 
   /**
-   * Cells `from` … `to` - 1, each verified, and a new array; a few are read ahead.
+   * Cells `from` … `to` - 1, each verified, and a new array; a few are read ahead. Of no cells at all
+   * there are still the leaves.
+   * @param onLeaves told the leaves of the whole fragment, before the first cell comes
    * @throws {HoldfastError} `FRAGMENT_MISSING`, `FRAGMENT_CORRUPT`, `DISK_*`, `BUSY`
    */
   async *read(
     id: string,
-    { from = 0, to, signal }: { from?: number; to?: number; signal?: AbortSignal | undefined } = {},
+    {
+      from = 0,
+      to,
+      signal,
+      onLeaves,
+    }: {
+      from?: number
+      to?: number
+      signal?: AbortSignal | undefined
+      onLeaves?: ((leaves: Uint8Array) => void) | undefined
+    } = {},
   ): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
     const key = this.#names.decode(id)
     const leave = this.#reads.enter()
@@ -237,6 +249,7 @@ export class FragmentStore {
       const { reader } = opened
       const end = to ?? reader.cells
       checkRange(from, end, reader.cells)
+      onLeaves?.(reader.leaves)
       const readFrom = (at: number) =>
         at < end ? reader.read(at, Math.min(at + RUN_CELLS, end)) : undefined
       ahead = readFrom(from)

@@ -22,13 +22,21 @@ export interface FragmentPut extends FragmentReferenceName {
   readonly signal?: AbortSignal | undefined
 }
 
-export interface FragmentRead {
+export interface FragmentRead extends FragmentCall {
   readonly from: number
   readonly to: number
-  readonly signal?: AbortSignal | undefined
+}
+
+/** Cells and the leaves that prove them, neither of them verified. */
+export interface ReadCells {
+  /** Joined, in memory of their own. */
+  readonly cells: Uint8Array<ArrayBuffer>
+  /** Of the whole fragment. */
+  readonly leaves: Uint8Array
 }
 
 export interface FragmentCall {
+  /** @default 5 s for small answers, 30 s for bulk */
   readonly deadlineMs?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -36,7 +44,8 @@ export interface FragmentCall {
 export interface FragmentPeers {
   /**
    * Resolves when the peer has verified the fragment and has it durably.
-   * @param cells of 64 KiB, the last what is left; pulled no faster than the peer takes them
+   * @param cells of 64 KiB, the last what is left; pulled no faster than the peer takes them, and
+   *   copied, so that each may be overwritten once the next was asked for
    * @throws {HoldfastError} `DISK_FULL`, `STORE_READONLY`, `BUSY`, `FRAGMENT_CORRUPT`, `TIMEOUT`,
    *   `PEER_UNREACHABLE`, …
    */
@@ -44,10 +53,12 @@ export interface FragmentPeers {
     peer: PeerId,
     id: string,
     put: FragmentPut,
-    cells: AsyncIterable<Uint8Array>,
+    cells: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   ): Promise<'stored' | 'present'>
   /** Cells `from` … `to` - 1, joined, unverified. @throws {HoldfastError} `FRAGMENT_MISSING`, … */
   cells(peer: PeerId, id: string, range: FragmentRead): Promise<Uint8Array<ArrayBuffer>>
+  /** The same with the leaves, in one round trip. */
+  read(peer: PeerId, id: string, range: FragmentRead): Promise<ReadCells>
   leaves(peer: PeerId, id: string, call?: FragmentCall): Promise<Uint8Array>
   commit(peer: PeerId, id: string, name: FragmentReferenceName, call?: FragmentCall): Promise<void>
   release(
