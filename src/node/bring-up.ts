@@ -4,7 +4,6 @@ import { HoldfastError } from '../base/errors.ts'
 import { Tasks } from '../base/tasks.ts'
 import { profiles } from '../membership/profile.ts'
 import type { NetEvent } from '../net/net-events.ts'
-import type { NetworkHost } from '../net/network-host.ts'
 import { AdmissionFiles } from './admission/admission-files.ts'
 import { Admission } from './admission/admission.ts'
 import { type Invite, parseInvite } from './admission/invite.ts'
@@ -25,7 +24,7 @@ import { markFounding, unmarkFounding } from './consensus/founding.ts'
 import { enterNetwork } from './enter-network.ts'
 import { introduce } from './introduce.ts'
 import type { Log } from './log.ts'
-import type { Home, Machine } from './machine.ts'
+import type { Home, Machine, PeerHost } from './machine.ts'
 import { MemberReach } from './member-reach.ts'
 import { startMembership } from './membership/membership-driver.ts'
 import type { MembershipService } from './membership/membership-service.ts'
@@ -50,7 +49,7 @@ export type Settings = NodeOptions & {
 /** Everything a running peer consists of. */
 export interface Running {
   readonly home: Home
-  readonly host: NetworkHost
+  readonly host: PeerHost
   readonly admitted: Admitted
   readonly admission: Admission
   readonly membership: MembershipService
@@ -177,7 +176,7 @@ export class BringUp {
     environment: Omit<Environment, 'network'>,
     home: Home,
     book: MemberBook,
-  ): Promise<NetworkHost> {
+  ): Promise<PeerHost> {
     const { listen, mdns = false, nat = {}, log } = this.#settings
     return this.#machine.openNetwork(home, {
       networkId: toHex(book.table.trust.networkId),
@@ -199,7 +198,7 @@ export class BringUp {
     book,
   }: {
     files: AdmissionFiles
-    host: NetworkHost
+    host: PeerHost
     environment: Environment
     signal: AbortSignal
     invite: Invite
@@ -214,7 +213,7 @@ export class BringUp {
 
   #startMembership(
     environment: Environment,
-    host: NetworkHost,
+    host: PeerHost,
     { identity }: Home,
     { book }: Admitted,
   ): Promise<MembershipService> {
@@ -266,7 +265,7 @@ export class BringUp {
     return startAgreement({ ...parts, log, onEvent, onFailure })
   }
 
-  #describe(host: NetworkHost, book: MemberBook): Description {
+  #describe(host: PeerHost, book: MemberBook): Description {
     const status = book.statusOf(host.self)
     return {
       addresses: host.addresses().slice(0, ADDRESSES_TOLD_MAX),

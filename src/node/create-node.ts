@@ -7,6 +7,7 @@ import type { ClockReport } from './clock/clock-report.ts'
 import type { GroupView } from './consensus/group-view.ts'
 import type { NodeKv } from './kv/node-kv.ts'
 import { silentLog } from './log.ts'
+import type { Machine } from './machine.ts'
 import type { NodeOptions } from './node-options.ts'
 import { fittingName } from './peer-note.ts'
 import { Peer } from './peer.ts'
@@ -72,9 +73,14 @@ export interface HoldfastNode {
  * ```
  */
 export function createNode(options: NodeOptions): HoldfastNode {
+  return createNodeOn(systemMachine(), options)
+}
+
+/** The same on another machine than the one this process runs on. */
+export function createNodeOn(machine: Machine, options: NodeOptions): HoldfastNode {
   const { name = hostname(), zone = '', log = silentLog } = options
   if (!isZone(zone)) throw zoneTooLong()
-  return new Peer({ ...options, name: fittingName(name), zone, log }, systemMachine())
+  return new Peer({ ...options, name: fittingName(name), zone, log }, machine)
 }
 
 function zoneTooLong(): HoldfastError {

@@ -1,11 +1,11 @@
 import type { Environment, PeerId } from '../base/environment.ts'
 import { codeOf, HoldfastError } from '../base/errors.ts'
 import { sleep } from '../base/waiting.ts'
-import type { NetworkHost } from '../net/network-host.ts'
 import type { Invite } from './admission/invite.ts'
 import type { Welcome } from './admission/join-messages.ts'
 import { joinNetwork } from './admission/join-network.ts'
 import type { Log } from './log.ts'
+import type { PeerHost } from './machine.ts'
 
 /** How long a newcomer goes on trying to get in. */
 const JOIN_MS = 60_000
@@ -18,7 +18,7 @@ const PAUSE_LAST_MS = 3000
  * @throws {HoldfastError} `JOIN_REFUSED`; `PEER_UNREACHABLE` and the like if it was all in vain
  */
 export async function enterNetwork(
-  host: NetworkHost,
+  host: PeerHost,
   invite: Invite,
   {
     environment,

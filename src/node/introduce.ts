@@ -1,15 +1,15 @@
 import type { PeerId } from '../base/environment.ts'
 import type { MembershipChange } from '../membership/core-types.ts'
-import type { NetworkHost } from '../net/network-host.ts'
 import type { MemberBook } from './admission/member-book.ts'
 import type { MemberRecord } from './admission/member-record.ts'
 import type { Log } from './log.ts'
+import type { PeerHost } from './machine.ts'
 import type { MemberReach } from './member-reach.ts'
 import type { MembershipService } from './membership/membership-service.ts'
 import type { NodeEvent } from './views.ts'
 
 export interface Introduced {
-  readonly host: NetworkHost
+  readonly host: PeerHost
   readonly book: MemberBook
   readonly membership: MembershipService
   readonly reach: MemberReach

@@ -1,4 +1,4 @@
-import type { Clock, Disk, Environment, Random, Timers } from '../base/environment.ts'
+import type { Clock, Disk, Environment, Network, Random, Timers } from '../base/environment.ts'
 import type { Identity } from '../net/identity.ts'
 import type { NetworkHost } from '../net/network-host.ts'
 import type { NetworkOptions } from '../net/network-options.ts'
@@ -32,10 +32,26 @@ export interface Machine {
   openHome(path: string): Promise<Home>
   /** @throws {HoldfastError} `ADDRESS_IN_USE`, `MALFORMED` if a peer could not listen there now */
   checkListen(listen: readonly string[]): Promise<void>
-  openNetwork(home: Home, options: HostOptions): Promise<NetworkHost>
+  openNetwork(home: Home, options: HostOptions): Promise<PeerHost>
   openNtp(servers: readonly string[]): NtpPort
   openCoder(): Promise<Coder>
 }
+
+/** What a peer uses of its host. */
+export type PeerHost = Pick<
+  NetworkHost,
+  | keyof Network
+  | 'addresses'
+  | 'onAddresses'
+  | 'learn'
+  | 'addressesOf'
+  | 'findAddresses'
+  | 'keep'
+  | 'disconnect'
+  | 'drop'
+  | 'status'
+  | 'stop'
+>
 
 /** A peer's directory, taken by this process. */
 export interface Home {

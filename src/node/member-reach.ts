@@ -1,7 +1,7 @@
 import type { Environment, PeerId } from '../base/environment.ts'
 import { codeOf } from '../base/errors.ts'
 import { sleep } from '../base/waiting.ts'
-import type { NetworkHost } from '../net/network-host.ts'
+import type { PeerHost } from './machine.ts'
 
 /** How often Kademlia is asked for one member of whom no address is known. */
 const ASK_INTERVAL_MS = 10_000
@@ -12,11 +12,11 @@ const ASK_INTERVAL_MS = 10_000
  * twenty newcomers at once costs all twenty more than they have.
  */
 export class MemberReach {
-  readonly #host: NetworkHost
+  readonly #host: PeerHost
   readonly #environment: Pick<Environment, 'timers' | 'random'>
   #wanted: readonly PeerId[] = []
 
-  constructor(host: NetworkHost, environment: Pick<Environment, 'timers' | 'random'>) {
+  constructor(host: PeerHost, environment: Pick<Environment, 'timers' | 'random'>) {
     this.#host = host
     this.#environment = environment
   }

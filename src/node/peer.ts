@@ -1,12 +1,11 @@
 import { HoldfastError } from '../base/errors.ts'
-import type { NetworkHost } from '../net/network-host.ts'
 import type { InviteOptions } from './admission/admission.ts'
 import { BringUp, type Running, type Settings } from './bring-up.ts'
 import type { ClockReport } from './clock/clock-report.ts'
 import type { GroupView } from './consensus/group-view.ts'
 import type { HoldfastNode } from './create-node.ts'
 import { type NodeKv, nodeKv } from './kv/node-kv.ts'
-import type { Machine } from './machine.ts'
+import type { Machine, PeerHost } from './machine.ts'
 import { peersOf, resolvePeer, statusOf } from './peer-views.ts'
 import { ServiceStack } from './service-stack.ts'
 import { programVersion } from './version.ts'
@@ -151,7 +150,7 @@ const tooSlow = (): HoldfastError =>
 const isLocal = (address: string): boolean => /^\/ip4\/127\.|^\/ip6\/::1\//.test(address)
 
 /** Where a newcomer is sent: addresses others can reach first, this machine's own last. */
-function invitingAddresses(host: NetworkHost): readonly string[] {
+function invitingAddresses(host: PeerHost): readonly string[] {
   const addresses = host.addresses().map(address => address.replace(/\/p2p\/[^/]+$/, ''))
   return [...addresses.filter(each => !isLocal(each)), ...addresses.filter(isLocal)]
 }

@@ -136,6 +136,12 @@ export class SimNetworkFabric {
     for (const key of this.#slots.keys()) if (key.startsWith(`${peer} `)) this.#slots.delete(key)
   }
 
+  /** A process closes its connection to a peer. */
+  hangUp(from: SimNetwork, peer: PeerId): void {
+    const connection = this.#connectionOf(from, peer)
+    if (connection !== undefined) this.#close(connection)
+  }
+
   connectedTo({ self }: SimNetwork): PeerId[] {
     return [...this.#connections.values()]
       .filter(({ ends }) => ends.some(end => end.self === self))
