@@ -13,13 +13,13 @@ import { raftMutants } from './raft-mutants.ts'
 import { walMutants } from './wal-mutants.ts'
 
 /** The world's own scenario sees through a disk that lies as well. */
-const networkMutants: readonly Mutant[] = walMutants
+const wiresMutants: readonly Mutant[] = walMutants
   .filter(({ name }) => name === 'acknowledge before the sync')
-  .map(mutant => ({ ...mutant, name: `${mutant.name}, between peers`, scenario: 'network' }))
+  .map(mutant => ({ ...mutant, name: `${mutant.name}, between peers`, scenario: 'wires' }))
 
 export const mutants: readonly Mutant[] = [
   ...walMutants,
-  ...networkMutants,
+  ...wiresMutants,
   ...fragmentMutants,
   ...clockMutants,
   ...membershipMutants,

@@ -7,16 +7,16 @@ import { electionScenario } from './election.ts'
 import { fragmentsScenario } from './fragments.ts'
 import { kvScenario } from './kv.ts'
 import { membershipScenario } from './membership.ts'
-import { networkScenario } from './network.ts'
 import { placementScenario } from './placement.ts'
 import { raftScenario } from './raft.ts'
 import { walScenario } from './wal.ts'
+import { wiresScenario } from './wires.ts'
 
 /** Every scenario the runner knows, by name. */
 export const scenarios: ReadonlyMap<string, Scenario> = new Map(
   [
     walScenario,
-    networkScenario,
+    wiresScenario,
     fragmentsScenario,
     membershipScenario,
     admissionScenario,

@@ -15,10 +15,10 @@ import type { World } from '../world.ts'
  *
  * It tries the world itself: whatever runs in it later meets the same troubles.
  */
-export const networkScenario: Scenario = {
-  name: 'network',
+export const wiresScenario: Scenario = {
+  name: 'wires',
   minutes: 1,
-  play: (world, minutes) => new NetworkRun(world).play(minutes * 60_000),
+  play: (world, minutes) => new WiresRun(world).play(minutes * 60_000),
 }
 
 const PEERS = ['a', 'b', 'c', 'd']
@@ -27,7 +27,7 @@ const DEADLINE_MS = 2_000
 /** Longer than a connection on which nothing arrives is held. */
 const MENDED_MS = 40_000
 
-class NetworkRun {
+class WiresRun {
   readonly #world: World
   readonly #random: Random
   readonly #swarm: Swarm
