@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 
 import { startGateway } from '../gateway/gateway.ts'
+import type { ServedNode } from '../gateway/route.ts'
 import { createLog, createNode, type HoldfastNode, logLevels } from '../index.ts'
 import { logOutput } from './log-output.ts'
 import { parseChoice, parseHostPort, parseListen, parseServers } from './parse.ts'
@@ -53,7 +54,14 @@ export async function up(
     await node.start({ signal })
     unwatch()
     const mayMove = gateway === undefined
-    const console = await startGateway({ node, dataDirectory, host, port, mayMove, log })
+    const console = await startGateway({
+      node: node as ServedNode,
+      dataDirectory,
+      host,
+      port,
+      mayMove,
+      log,
+    })
     try {
       const token = isNew.value ? await node.invite(FIRST_INVITE) : undefined
       await say(describe(node, { url: console.url, token, isJson }))

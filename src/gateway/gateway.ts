@@ -2,13 +2,16 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 
 import { HoldfastError } from '../base/errors.ts'
-import type { HoldfastNode } from '../node/create-node.ts'
 import type { Log } from '../node/log.ts'
-import { operations } from './api.ts'
+import { sendStream, sendWhole } from './answer.ts'
+import { api } from './api.ts'
+import { drain } from './body.ts'
+import { EventLog } from './event-log.ts'
 import { checkHost, checkToken } from './guard.ts'
 import { describeError, HttpError } from './http-error.ts'
-import { jsonBody } from './json-body.ts'
 import { announce, openToken } from './local-access.ts'
+import { watchPace } from './pace.ts'
+import { type Call, decodeParams, type Route, type ServedNode } from './route.ts'
 
 /** Slow headers and silent sockets are cut after this. */
 const HEADERS_MS = 10_000
@@ -20,7 +23,7 @@ const PORTS_TRIED_MAX = 200
 const CLOSE_MS = 1000
 
 export interface GatewayOptions {
-  readonly node: HoldfastNode
+  readonly node: ServedNode
   /** Where the token is kept and the address announced. */
   readonly dataDirectory: string
   /** @default 127.0.0.1 */
@@ -30,6 +33,8 @@ export interface GatewayOptions {
   /** Whether the next free port will do if this one is taken. */
   readonly mayMove: boolean
   readonly log: Log
+  /** How long a client may keep a request waiting and move nothing. @default 30 s */
+  readonly paceMs?: number | undefined
 }
 
 export interface Gateway {
@@ -40,16 +45,22 @@ export interface Gateway {
 }
 
 /**
- * Serves a peer over HTTP: its JSON API, and whether it is well.
+ * Serves a peer over HTTP: its JSON API, the bytes of its objects, and whether it is well.
  * @throws {HoldfastError} `ADDRESS_IN_USE`, `FILE_FORBIDDEN`
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { dataDirectory, host = '127.0.0.1' } = options
   const token = await openToken(dataDirectory)
+  const events = new EventLog(options.node)
+  const service: Service = { ...options, token, events }
+  const answer = (request: IncomingMessage, response: ServerResponse): void =>
+    void serve(service, request, response)
   const server = createServer(
     { headersTimeout: HEADERS_MS, requestTimeout: 0, connectionsCheckingInterval: CHECK_MS },
-    (request, response) => void serve(options, token, request, response),
+    answer,
   )
+  // Who expects to be asked for the body is, once it is wanted; other expectations are nothing.
+  server.on('checkContinue', answer).on('checkExpectation', answer)
   server.maxConnections = CONNECTIONS_MAX
   await listen(server, host, options)
   const { address, family, port } = server.address() as AddressInfo
@@ -59,58 +70,118 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     url,
     async stop() {
       await withdraw()
+      events.close()
       await close(server)
     },
   }
 }
 
+type Service = GatewayOptions & { readonly token: string; readonly events: EventLog }
+
+/** Answers one request, whatever becomes of it. */
 async function serve(
-  { node, log }: GatewayOptions,
-  token: string,
+  service: Service,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  const ending = new AbortController()
+  response.once('close', () => ending.abort(new Error('the client has gone')))
+  const invitation = invitationOf(request, response)
+  const unwatch = watchPace({
+    request,
+    response,
+    isInvited: invitation.isGiven,
+    windowMs: service.paceMs,
+    onSlow: () => request.socket.destroy(),
+  })
   try {
     request.socket.setNoDelay(true)
-    const { status, body } = await answer(node, token, request)
-    send(response, status, body)
+    const { invite } = invitation
+    await run({ ...service, request, response, signal: ending.signal, invite })
   } catch (error) {
-    const { status, body } = describeError(error)
-    if (status === 500)
-      log.error('request failed', { path: pathOf(request), reason: String(error) })
-    // What was not read of the body must not be taken for the next request.
-    response.setHeader('connection', 'close')
-    send(response, status, body)
+    await fail(service, { request, response, isSending: invitation.isGiven() }, error)
+  } finally {
+    unwatch()
+    ending.abort()
   }
 }
 
-async function answer(
-  node: HoldfastNode,
-  token: string,
+async function run(call: Service & Omit<Call, 'params' | 'query'>): Promise<void> {
+  const { request, response, signal } = call
+  const { route, params } = find(request, call.token)
+  const answer = await route.run({ ...call, params, query: queryOf(request) })
+  if (answer?.stream !== undefined) await sendStream(response, answer, answer.stream, signal)
+  else if (answer !== undefined) {
+    sendWhole(response, answer)
+    response.end()
+  }
+}
+
+/** @throws {HttpError} 400, 401, 403, 404, 405 */
+function find(
   request: IncomingMessage,
-): Promise<{ readonly status: number; readonly body: unknown }> {
+  token: string,
+): { readonly route: Route; readonly params: ReadonlyMap<string, string> } {
   checkHost(request)
-  const operation = operations.get(pathOf(request))
-  if (operation?.isPublic !== true) checkToken(request, token)
-  if (operation === undefined) throw new HttpError(404, 'There is nothing at this path')
-  if (request.method !== operation.method)
-    throw new HttpError(405, `This path answers ${operation.method} only`)
-  return operation.run(node, operation.method === 'POST' ? await jsonBody(request) : {})
+  const here = api.at(pathOf(request))
+  if (!here.some(({ route }) => route.isPublic === true)) checkToken(request, token)
+  if (here.length === 0) throw new HttpError(404, 'There is nothing at this path')
+  const found = here.find(({ route }) => route.method === request.method)
+  if (found !== undefined) return { route: found.route, params: decodeParams(found.raw) }
+  const allow = here.map(({ route }) => route.method).join(', ')
+  throw new HttpError(405, `This path answers ${allow} only`, { allow })
+}
+
+interface Failed {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  /** Whether the client sends its body without being asked. */
+  readonly isSending: boolean
+}
+
+/** Tells of an error, if that can still be told; else the connection breaks, and so says it. */
+async function fail(
+  { log }: Service,
+  { request, response, isSending }: Failed,
+  error: unknown,
+): Promise<void> {
+  if (response.destroyed || response.writableFinished) return
+  const answer = describeError(error)
+  const fields = { method: request.method, path: pathOf(request), reason: String(error) }
+  if (answer.status === 500) log.error('request failed', fields)
+  if (response.headersSent) {
+    log.warn('answer broken off', fields)
+    response.destroy()
+    return
+  }
+  // What was not read of the body must not be taken for the next request.
+  const isWhole = request.complete
+  const closing = isWhole ? {} : { connection: 'close' }
+  sendWhole(response, { ...answer, headers: { ...answer.headers, ...closing } })
+  if (!isWhole && isSending) await drain(request)
+  response.end()
+}
+
+/** Lets a client that waits for it send its body, once. */
+function invitationOf(
+  request: IncomingMessage,
+  response: ServerResponse,
+): { readonly invite: () => void; readonly isGiven: () => boolean } {
+  let isGiven = request.headers.expect === undefined
+  return {
+    isGiven: () => isGiven,
+    invite: () => {
+      if (!isGiven) response.writeContinue()
+      isGiven = true
+    },
+  }
 }
 
 /** The raw path: what a URL parser makes of `..` and `//` is nobody's intention here. */
 const pathOf = ({ url = '' }: IncomingMessage): string => url.split('?', 1)[0] as string
 
-function send(response: ServerResponse, status: number, body: unknown): void {
-  if (response.headersSent || response.destroyed) return
-  response.writeHead(status, {
-    'content-type': 'application/json; charset=utf-8',
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-    'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-  })
-  response.end(`${JSON.stringify(body)}\n`)
-}
+const queryOf = ({ url = '' }: IncomingMessage): string =>
+  url.includes('?') ? url.slice(url.indexOf('?') + 1) : ''
 
 async function listen(
   server: Server,

@@ -2,7 +2,10 @@ import { Buffer } from 'node:buffer'
 
 import type { HoldfastNode } from '../node/create-node.ts'
 import type { KvCondition, KvEntry } from '../node/kv/node-kv.ts'
+import { bytesIn, type Fields, naturalIn, onlyFields, textIn } from './fields.ts'
 import { HttpError } from './http-error.ts'
+import { jsonBody } from './json-body.ts'
+import { ok, type Route } from './route.ts'
 
 /**
  * The replicated map over HTTP. Values travel as base64; a deadline in milliseconds may be given
@@ -16,12 +19,11 @@ import { HttpError } from './http-error.ts'
  *     list    prefix, after                         → entries, isMore
  *     changes prefix, after (without it: from now)  → changes, through
  */
-type Body = Record<string, unknown>
 type Kv = HoldfastNode['kv']
 
 const DEADLINE_MS_MAX = 60_000
 
-export const kvCalls: Readonly<Record<string, (kv: Kv, body: Body) => Promise<unknown>>> = {
+const calls: Readonly<Record<string, (kv: Kv, body: Fields) => Promise<unknown>>> = {
   async get(kv, body) {
     const { key, options } = read(body, [])
     const entry = await kv.get(key, options)
@@ -43,7 +45,7 @@ export const kvCalls: Readonly<Record<string, (kv: Kv, body: Body) => Promise<un
     return { isWritten: false, entry: answer.entry === undefined ? null : viewOf(answer.entry) }
   },
   async list(kv, body) {
-    onlyKeys(body, ['prefix', 'after', 'deadlineMs'])
+    onlyFields(body, ['prefix', 'after', 'deadlineMs'])
     const after = textIn(body, 'after', '')
     const { entries, isMore } = await kv.list(textIn(body, 'prefix', ''), {
       ...optionsIn(body),
@@ -52,7 +54,7 @@ export const kvCalls: Readonly<Record<string, (kv: Kv, body: Body) => Promise<un
     return { entries: entries.map(viewOf), isMore }
   },
   async changes(kv, body) {
-    onlyKeys(body, ['prefix', 'after', 'deadlineMs'])
+    onlyFields(body, ['prefix', 'after', 'deadlineMs'])
     const options = optionsIn(body)
     const prefix = textIn(body, 'prefix', '')
     const after = body['after'] === undefined ? undefined : naturalIn(body, 'after')
@@ -69,6 +71,12 @@ export const kvCalls: Readonly<Record<string, (kv: Kv, body: Body) => Promise<un
   },
 }
 
+export const kvRoutes: readonly Route[] = Object.entries(calls).map(([name, call]) => ({
+  method: 'POST',
+  path: `/api/v1/kv/${name}`,
+  run: async request => ok(await call(request.node.kv, await jsonBody(request))),
+}))
+
 /** An entry of the map as JSON. */
 export interface KvEntryView {
   readonly key: string
@@ -79,7 +87,7 @@ export interface KvEntryView {
 
 const conditions = ['ifAbsent', 'ifRevision', 'ifValue'] as const
 
-function conditionIn(body: Body): KvCondition {
+function conditionIn(body: Fields): KvCondition {
   const given = conditions.filter(name => Object.hasOwn(body, name))
   if (given.length !== 1) throw new HttpError(400, `Give exactly one of ${conditions.join(', ')}`)
   if (given[0] === 'ifRevision')
@@ -89,41 +97,17 @@ function conditionIn(body: Body): KvCondition {
   return { type: 'absent' }
 }
 
-function read(body: Body, known: readonly string[]) {
-  onlyKeys(body, ['key', 'deadlineMs', ...known])
+function read(body: Fields, known: readonly string[]) {
+  onlyFields(body, ['key', 'deadlineMs', ...known])
   return { key: textIn(body, 'key'), options: optionsIn(body) }
 }
 
-function optionsIn(body: Body): { deadlineMs?: number } {
+function optionsIn(body: Fields): { deadlineMs?: number } {
   if (body['deadlineMs'] === undefined) return {}
   const deadlineMs = naturalIn(body, 'deadlineMs')
   if (deadlineMs < 1 || deadlineMs > DEADLINE_MS_MAX)
     throw new HttpError(400, `deadlineMs is from 1 to ${DEADLINE_MS_MAX}`)
   return { deadlineMs }
-}
-
-function textIn(body: Body, name: string, otherwise?: string): string {
-  const value = body[name] ?? otherwise
-  if (typeof value === 'string') return value
-  throw new HttpError(400, value === undefined ? `${name} is missing` : `${name} is no text`)
-}
-
-function naturalIn(body: Body, name: string): number {
-  const value = body[name]
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value
-  throw new HttpError(400, `${name} has an impossible value`)
-}
-
-function bytesIn(body: Body, name: string): Uint8Array {
-  const text = textIn(body, name)
-  const bytes = Buffer.from(text, 'base64')
-  if (bytes.toString('base64') !== text) throw new HttpError(400, `${name} is no base64`)
-  return new Uint8Array(bytes)
-}
-
-function onlyKeys(body: Body, known: readonly string[]): void {
-  const unknown = Object.keys(body).find(key => !known.includes(key))
-  if (unknown !== undefined) throw new HttpError(400, `There is no field ${unknown}`)
 }
 
 const toBase64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')

@@ -1,71 +1,17 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { chmodSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
-import { createServer, request } from 'node:http'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { HoldfastError } from '../../src/base/errors.ts'
-import { type Gateway, startGateway } from '../../src/gateway/gateway.ts'
+import { startGateway } from '../../src/gateway/gateway.ts'
 import { findAccess } from '../../src/gateway/local-access.ts'
-import { createNode, type HoldfastNode } from '../../src/node/create-node.ts'
 import { silentLog } from '../../src/node/log.ts'
 import { rejectsWith } from '../support/expect.ts'
-import { withDirectory } from '../support/temporary.ts'
-
-interface Scene {
-  readonly node: HoldfastNode
-  readonly gateway: Gateway
-  readonly directory: string
-  readonly ask: (
-    path: string,
-    options?: { method?: string; headers?: Record<string, string>; body?: string },
-  ) => Promise<{ readonly status: number; readonly body: string }>
-  readonly bearer: Record<string, string>
-}
-
-/** A peer with a gateway, for as long as a test takes. */
-function withGateway(story: (scene: Scene) => Promise<void>): Promise<void> {
-  return withDirectory(async directory => {
-    const node = createNode({ dataDirectory: directory, listen: ['/ip4/127.0.0.1/tcp/0'] })
-    await node.start()
-    const options = { node, dataDirectory: directory, log: silentLog }
-    const gateway = await startGateway({ ...options, port: 0, mayMove: false })
-    const { token } = await findAccess(directory)
-    const bearer = { authorization: `Bearer ${token}` }
-    try {
-      await story({ node, gateway, directory, bearer, ask: (...args) => ask(gateway.url, ...args) })
-    } finally {
-      await gateway.stop()
-      await node.stop()
-    }
-  })
-}
-
-/** Unlike `fetch` it sends the path as it is, and any Host. */
-function ask(
-  url: string,
-  path: string,
-  {
-    method = 'GET',
-    headers = {},
-    body,
-  }: { method?: string; headers?: Record<string, string>; body?: string } = {},
-): Promise<{ status: number; body: string }> {
-  const { hostname, port } = new URL(url)
-  return new Promise((resolve, reject) => {
-    const sent = request({ host: hostname, port, path, method, headers }, response => {
-      const chunks: Buffer[] = []
-      response.on('data', (chunk: Buffer) => chunks.push(chunk))
-      response.on('end', () =>
-        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() }),
-      )
-    })
-    sent.on('error', reject)
-    sent.end(body)
-  })
-}
+import { ask, withGateway } from '../support/gateway-scene.ts'
 
 test('a gateway serves status and peers to who has the token', () =>
   withGateway(async ({ node, ask: get, bearer }) => {
@@ -79,7 +25,8 @@ test('a gateway serves status and peers to who has the token', () =>
 test('anybody may ask whether a peer is well', () =>
   withGateway(async ({ node, ask: get }) => {
     assert.equal((await get('/healthz')).status, 200)
-    assert.deepEqual(await get('/readyz'), { status: 200, body: '{"status":"running"}\n' })
+    const { status, body } = await get('/readyz')
+    assert.deepEqual([status, body], [200, '{"status":"running"}\n'])
     await node.stop()
     assert.equal((await get('/healthz')).status, 200)
     assert.equal((await get('/readyz')).status, 503)

@@ -1,0 +1,107 @@
+import type { CopyOptions, ObjectPlace, WriteConditions } from '../node/store/store.ts'
+import { readOptions } from './bucket-api.ts'
+import { unquote } from './conditions.ts'
+import {
+  type Fields,
+  objectIn,
+  onlyFields,
+  optionalFlag,
+  optionalNatural,
+  optionalText,
+  optionalTexts,
+  queryFields,
+  textIn,
+} from './fields.ts'
+import { HttpError } from './http-error.ts'
+import { jsonBody } from './json-body.ts'
+import { type Answer, type Call, ok, param, type Route } from './route.ts'
+
+const SEGMENTS_MAX = 1000
+
+/** What can be said of objects and done with them without their bytes. */
+export const objectRoutes: readonly Route[] = [
+  { method: 'GET', path: '/api/v1/stat/:bucket/*key', run: stat },
+  { method: 'GET', path: '/api/v1/placement/:bucket/*key', run: placement },
+  { method: 'DELETE', path: '/api/v1/objects/:bucket/*key', run: remove },
+  { method: 'POST', path: '/api/v1/copies', run: copy },
+]
+
+/** The object that the path names. */
+export const placeOf = (call: Call): ObjectPlace => ({
+  bucket: param(call, 'bucket'),
+  key: param(call, 'key'),
+})
+
+async function stat(call: Call): Promise<Answer> {
+  const query = queryFields(call.query, ['version', 'consistency'])
+  const version = optionalText(query, 'version')
+  return ok(await call.node.head(placeOf(call), { ...readOptions(query, call), version }))
+}
+
+async function placement(call: Call): Promise<Answer> {
+  const query = queryFields(call.query, ['version', 'after', 'limit', 'consistency'])
+  const limit = optionalNatural(query, 'limit')
+  if (limit !== undefined && (limit < 1 || limit > SEGMENTS_MAX))
+    throw new HttpError(400, `limit is from 1 to ${SEGMENTS_MAX}`)
+  return ok(
+    await call.node.placement(placeOf(call), {
+      ...readOptions(query, call),
+      version: optionalText(query, 'version'),
+      after: optionalNatural(query, 'after'),
+      limit,
+    }),
+  )
+}
+
+async function remove(call: Call): Promise<Answer> {
+  const query = queryFields(call.query, ['version', 'bypassesGovernance'])
+  const options = {
+    ...writeConditions(call),
+    version: optionalText(query, 'version'),
+    bypassesGovernance: optionalFlag(query, 'bypassesGovernance'),
+    signal: call.signal,
+  }
+  return ok(await call.node.delete(placeOf(call), options))
+}
+
+/** If-Match and If-None-Match of a write. One ETag each, for that is what a command can hold. */
+export function writeConditions({ request: { headers } }: Call): WriteConditions {
+  const given = [headers['if-match'], headers['if-none-match']]
+  if (given.some(each => each?.includes(',') === true))
+    throw new HttpError(400, 'A write has one ETag in If-Match or If-None-Match')
+  const [ifMatch, ifNoneMatch] = given.map(each => (each === undefined ? each : unquote(each)))
+  return { ifMatch, ifNoneMatch }
+}
+
+/**
+ * `POST /api/v1/copies`: `from` and `to`, each bucket and key; of `from` also version, ifMatch,
+ * ifNoneMatch; ifMatch and ifNoneMatch of what is there already; headers and tags instead of the
+ * source's.
+ */
+async function copy(call: Call): Promise<Answer> {
+  const body = await jsonBody(call)
+  onlyFields(body, ['from', 'to', 'ifMatch', 'ifNoneMatch', 'headers', 'tags'])
+  const source = objectIn(body, 'from')
+  onlyFields(source, ['bucket', 'key', 'version', 'ifMatch', 'ifNoneMatch'])
+  const target = objectIn(body, 'to')
+  onlyFields(target, ['bucket', 'key'])
+  const options: CopyOptions = {
+    ...conditionsIn(body),
+    source: conditionsIn(source),
+    version: optionalText(source, 'version'),
+    headers: optionalTexts(body, 'headers'),
+    tags: optionalTexts(body, 'tags'),
+    signal: call.signal,
+  }
+  return { status: 201, body: await call.node.copy(placeIn(source), placeIn(target), options) }
+}
+
+export const placeIn = (fields: Fields): ObjectPlace => ({
+  bucket: textIn(fields, 'bucket'),
+  key: textIn(fields, 'key'),
+})
+
+const conditionsIn = (fields: Fields): WriteConditions => ({
+  ifMatch: optionalText(fields, 'ifMatch'),
+  ifNoneMatch: optionalText(fields, 'ifNoneMatch'),
+})

@@ -1,0 +1,45 @@
+import type { InviteOptions } from '../node/admission/admission.ts'
+import { onlyFields, optionalChoice, optionalNatural, optionalText, textIn } from './fields.ts'
+import { jsonBody } from './json-body.ts'
+import { type Answer, type Call, ok, type Route } from './route.ts'
+
+/** What there is to know and to decide about peers. */
+export const peerRoutes: readonly Route[] = [
+  { method: 'GET', path: '/healthz', isPublic: true, run: async () => ok({ status: 'ok' }) },
+  { method: 'GET', path: '/readyz', isPublic: true, run: readiness },
+  { method: 'GET', path: '/api/v1/status', run: async ({ node }) => ok(node.status()) },
+  { method: 'GET', path: '/api/v1/clock', run: async ({ node }) => ok(node.clock()) },
+  { method: 'GET', path: '/api/v1/peers', run: async ({ node }) => ok(node.peers()) },
+  { method: 'GET', path: '/api/v1/groups', run: async ({ node }) => ok(await node.groups()) },
+  { method: 'POST', path: '/api/v1/invites', run: invite },
+  { method: 'POST', path: '/api/v1/bans', run: ban },
+]
+
+async function readiness({ node }: Call): Promise<Answer> {
+  try {
+    const { state } = node.status()
+    return { status: state === 'running' ? 200 : 503, body: { status: state } }
+  } catch {
+    return { status: 503, body: { status: 'stopped' } }
+  }
+}
+
+async function invite(call: Call): Promise<Answer> {
+  const body = await jsonBody(call)
+  onlyFields(body, ['role', 'uses', 'expiresInMs', 'zone'])
+  const options: InviteOptions = {
+    role: optionalChoice(body, 'role', ['full', 'storage']),
+    uses: optionalNatural(body, 'uses'),
+    expiresInMs: optionalNatural(body, 'expiresInMs'),
+    zone: optionalText(body, 'zone'),
+  }
+  return { status: 201, body: { token: await call.node.invite(options) } }
+}
+
+async function ban(call: Call): Promise<Answer> {
+  const body = await jsonBody(call)
+  onlyFields(body, ['peer'])
+  const peer = textIn(body, 'peer')
+  await call.node.ban(peer)
+  return ok({ banned: peer })
+}

@@ -1,0 +1,77 @@
+import { request } from 'node:http'
+
+import { type Gateway, startGateway } from '../../src/gateway/gateway.ts'
+import { findAccess } from '../../src/gateway/local-access.ts'
+import type { ServedNode } from '../../src/gateway/route.ts'
+import { createNode } from '../../src/node/create-node.ts'
+import { silentLog } from '../../src/node/log.ts'
+import { memoryStore } from './memory-store.ts'
+import { withDirectory } from './temporary.ts'
+
+export interface Asked {
+  readonly method?: string
+  readonly headers?: Readonly<Record<string, string | number>>
+  readonly body?: string | Uint8Array
+}
+
+export interface Told {
+  readonly status: number
+  readonly body: string
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+}
+
+export interface Scene {
+  readonly node: ServedNode
+  readonly gateway: Gateway
+  readonly directory: string
+  readonly ask: (path: string, asked?: Asked) => Promise<Told>
+  readonly bearer: Record<string, string>
+}
+
+/** A peer with a gateway, for as long as a test takes. */
+export function withGateway(
+  story: (scene: Scene) => Promise<void>,
+  { paceMs }: { readonly paceMs?: number } = {},
+): Promise<void> {
+  return withDirectory(async directory => {
+    const peer = createNode({ dataDirectory: directory, listen: ['/ip4/127.0.0.1/tcp/0'] })
+    await peer.start()
+    const node = Object.assign(peer, memoryStore())
+    const options = { node, dataDirectory: directory, log: silentLog, paceMs }
+    const gateway = await startGateway({ ...options, port: 0, mayMove: false })
+    const { token } = await findAccess(directory)
+    const bearer = { authorization: `Bearer ${token}` }
+    try {
+      await story({ node, gateway, directory, bearer, ask: (...args) => ask(gateway.url, ...args) })
+    } finally {
+      await gateway.stop()
+      await node.stop()
+    }
+  })
+}
+
+/** Unlike `fetch` it sends the path as it is, and any Host. */
+export function ask(
+  url: string,
+  path: string,
+  { method = 'GET', headers = {}, body }: Asked = {},
+): Promise<Told> {
+  const { hostname, port } = new URL(url)
+  return new Promise((resolve, reject) => {
+    const sent = request({ host: hostname, port, path, method, headers }, response => {
+      const chunks: Buffer[] = []
+      response.on('data', (chunk: Buffer) => chunks.push(chunk))
+      response.on('error', reject)
+      response.on('end', () =>
+        resolve({
+          status: response.statusCode ?? 0,
+          body: Buffer.concat(chunks).toString(),
+          headers: response.headers,
+        }),
+      )
+    })
+    sent.on('error', reject)
+    // As bytes: with text, Node would encode the headers in the way of the body.
+    sent.end(typeof body === 'string' ? Buffer.from(body) : body)
+  })
+}
