@@ -1,5 +1,4 @@
 import type { Environment, PeerId, Timer } from '../../base/environment.ts'
-import { noVitals } from '../../membership/vitals.ts'
 import type { MemberBook } from '../admission/member-book.ts'
 import type { Log } from '../log.ts'
 import type { MembershipService } from '../membership/membership-service.ts'
@@ -47,7 +46,7 @@ export async function startClock(options: StartClockOptions): Promise<PeerClock>
     timer?.cancel()
     const { status, offsetMs, boundMs } = service.report()
     const clock = { status, offsetUs: offsetMs * 1_000, boundUs: (boundMs ?? 0) * 1_000 }
-    membership.setVitals({ ...noVitals, clock })
+    membership.setVitals({ clock })
     timer = environment.timers.after(TELL_EVERY_MS, tell)
   }
   tell()

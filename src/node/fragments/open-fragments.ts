@@ -1,20 +1,16 @@
-import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
-
 import type { Disk, Environment } from '../../base/environment.ts'
-import { openDisk } from '../../storage/disk.ts'
 import type { Finding } from '../../storage/fragment-health.ts'
 import { FragmentStore } from '../../storage/fragment-store.ts'
 import type { KeyValue } from '../../storage/key-value.ts'
-import { LevelKeyValue } from '../../storage/level-key-value.ts'
 import type { Coder } from '../coder/coder.ts'
 import { fragmentNames } from '../fragment-names.ts'
+import type { Home } from '../machine.ts'
 import type { FragmentPeers } from './fragment-peers.ts'
 import { serveFragments } from './fragment-service.ts'
 import { NetworkFragments } from './network-fragments.ts'
 
 /** What the fragments of a peer lie in: both are only theirs. */
-export interface FragmentStorage {
+interface FragmentStorage {
   readonly disk: Disk
   readonly keyValue: KeyValue
 }
@@ -41,14 +37,10 @@ export interface OpenFragmentsOptions {
   readonly onFinding?: ((finding: Finding) => void) | undefined
 }
 
-/** `fragments/` of a data directory, with its records beside the files. */
-export async function openFragmentStorage(directory: string): Promise<FragmentStorage> {
-  const root = join(directory, 'fragments')
-  const files = join(root, 'files')
-  await mkdir(files, { recursive: true, mode: 0o700 })
-  await openDisk(directory).syncDirectory('.')
-  await openDisk(root).syncDirectory('.')
-  return { disk: openDisk(files), keyValue: await LevelKeyValue.open(join(root, 'records')) }
+/** Two directories of a peer's home: the files, and the records of what is in them. */
+export async function openFragmentStorage(home: Home): Promise<FragmentStorage> {
+  const disk = await home.openDirectory('fragments')
+  return { disk, keyValue: await home.openKeyValue('fragment-records') }
 }
 
 /**

@@ -13,7 +13,7 @@ import { checkDescription, type Description } from '../../membership/record.ts'
 import type { RosterEntry } from '../../membership/roster.ts'
 import { decodeSwim, encodeSwim } from '../../membership/swim-wire.ts'
 import { decodeSync, encodeSync } from '../../membership/sync-wire.ts'
-import type { Vitals } from '../../membership/vitals.ts'
+import { noVitals, type Vitals } from '../../membership/vitals.ts'
 import { readCeiling, writeCeiling } from './incarnation-file.ts'
 import type { MembershipService, MembershipServiceOptions } from './membership-service.ts'
 import { Refusals } from './refusals.ts'
@@ -55,6 +55,7 @@ class MembershipDriver implements MembershipService {
   /** Answers that the network's handlers wait for. */
   readonly #answers = new Map<number, PromiseWithResolvers<SyncMessage>>()
   readonly #waiting: MembershipEvent[] = []
+  #vitals = noVitals
   #isBusy = false
   #lastToken = 0
   #timer: { readonly atMs: number; readonly timer: Timer } | undefined
@@ -110,8 +111,9 @@ class MembershipDriver implements MembershipService {
     this.#post({ type: 'describe', description })
   }
 
-  setVitals(vitals: Vitals): void {
-    this.#post({ type: 'vitals', vitals })
+  setVitals(vitals: Partial<Vitals>): void {
+    this.#vitals = { ...this.#vitals, ...vitals }
+    this.#post({ type: 'vitals', vitals: this.#vitals })
   }
 
   expel(peer: PeerId): void {

@@ -22,8 +22,8 @@ export interface MembershipService {
    * @throws {HoldfastError} `TOO_LARGE`, state unchanged
    */
   describe(description: Description): void
-  /** How this peer is doing; told with the next probes. */
-  setVitals(vitals: Vitals): void
+  /** How this peer is doing, as far as it has changed; told with the next probes. */
+  setVitals(vitals: Partial<Vitals>): void
   /** Strikes a banned peer; `admits` must refuse it from then on. */
   expel(peer: PeerId): void
 
