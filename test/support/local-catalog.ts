@@ -119,6 +119,10 @@ export class LocalCatalog implements Catalog {
     return [GROUP]
   }
 
+  async groupOf(): Promise<number> {
+    return GROUP
+  }
+
   led(): readonly number[] {
     return this.#isLed ? [GROUP] : []
   }

@@ -130,6 +130,8 @@ export interface Catalog {
 
   /** Every group of the catalog, ascending. */
   groups(call?: CatalogCall): Promise<readonly number[]>
+  /** The group whose range a place is in, as far as is known here. */
+  groupOf(place: Place, call?: CatalogCall): Promise<number>
   /** Groups of the catalog that this peer leads now. */
   led(): readonly number[]
   /** Told whenever `led` may have changed; returns what ends that. */
