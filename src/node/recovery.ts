@@ -9,8 +9,9 @@ import { networkIdIn, SEGMENT_HEADER_BYTES, segmentNumber } from '../storage/wal
 import { Wal } from '../storage/wal.ts'
 import { epochAfter, readEpoch, writeEpoch } from './consensus/epoch.ts'
 import { applyRecovery, inspectGroups } from './consensus/group-recovery.ts'
+import type { ReplicaStates } from './consensus/replica-state.ts'
 import { SnapshotStore } from './consensus/snapshot-store.ts'
-import { CONSENSUS_DIRECTORY } from './consensus/system-group.ts'
+import { CONSENSUS_DIRECTORY, systemStates } from './consensus/system-group.ts'
 import { lockDirectory } from './directory-lock.ts'
 import { systemRandom, systemTimers } from './system.ts'
 
@@ -55,11 +56,11 @@ const PLAN_FORMAT = 'holdfast-recovery-1'
  * @throws {HoldfastError} `FILE_NOT_FOUND` if there is no log in it; `FOREIGN_STORE`, `DISK_*`
  */
 export async function inspectStore(directory: string): Promise<StoreReport> {
-  return withStore(directory, async ({ wal, snapshots, disk, network }) => ({
+  return withStore(directory, async ({ wal, states, disk, network }) => ({
     format: REPORT_FORMAT,
     network: toHex(network),
     epoch: await readEpoch(disk),
-    survivors: await inspectGroups(wal, snapshots),
+    survivors: await inspectGroups(wal, states),
   }))
 }
 
@@ -106,9 +107,9 @@ export const recoveryPhrase = ({ groups }: NetworkPlan): string =>
  */
 export async function applyPlan(directory: string, plan: NetworkPlan): Promise<AppliedPlan[]> {
   if (plan.format !== PLAN_FORMAT) throw planRefused(`'${plan.format}' is no plan`)
-  return withStore(directory, async ({ wal, snapshots, disk, network }) => {
+  return withStore(directory, async ({ wal, states, disk, network }) => {
     if (toHex(network) !== plan.network) throw planRefused('it is for another network')
-    const here = new Set((await inspectGroups(wal, snapshots)).map(({ replica }) => replica))
+    const here = new Set((await inspectGroups(wal, states)).map(({ replica }) => replica))
     const chosen = plan.groups.filter(({ replica }) => here.has(replica))
     // One that was thought lost and came back after all has to begin anew as well.
     const wiped = plan.groups.filter(({ wiped: left, lost }) =>
@@ -120,12 +121,12 @@ export async function applyPlan(directory: string, plan: NetworkPlan): Promise<A
     await writeEpoch(disk, plan.epoch)
     const applied: AppliedPlan[] = []
     for (const each of chosen) {
-      const replica = await applyRecovery(wal, snapshots, each, systemRandom())
+      const replica = await applyRecovery(wal, states, each, systemRandom())
       applied.push({ group: each.group, replica })
     }
     for (const { group } of wiped) {
       await wal.append([{ type: 'drop', group }])
-      await snapshots.removeAll(group)
+      await states.erase(group)
       applied.push({ group, replica: undefined })
     }
     return applied
@@ -135,7 +136,7 @@ export async function applyPlan(directory: string, plan: NetworkPlan): Promise<A
 interface Store {
   readonly disk: Disk
   readonly wal: Wal
-  readonly snapshots: SnapshotStore
+  readonly states: ReplicaStates
   readonly network: Uint8Array
 }
 
@@ -167,7 +168,8 @@ async function withLog<Result>(
     random: systemRandom(),
   })
   try {
-    return await work({ disk, wal, snapshots: await SnapshotStore.open(disk), network })
+    const states = systemStates(await SnapshotStore.open(disk))
+    return await work({ disk, wal, states, network })
   } finally {
     await wal.close()
   }

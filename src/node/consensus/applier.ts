@@ -1,22 +1,17 @@
 import { assert } from '../../base/assert.ts'
 import { type Configuration, decodeConfiguration } from '../../consensus/configuration.ts'
-import type { Entry, LogMark } from '../../consensus/entry.ts'
+import { type Entry, entryBytes, type LogMark } from '../../consensus/entry.ts'
 import type { SnapshotMark } from '../../consensus/raft-event.ts'
-import type { StateMachine } from '../../consensus/state-machine.ts'
-import type { Snapshot } from './snapshot-file.ts'
+import type { ReplicaState, Results } from './replica-state.ts'
 
 export interface ApplierOptions {
-  readonly machine: StateMachine
-  /** What the machine was restored from. */
-  readonly start: SnapshotMark
-  /** Reads a snapshot that was received. */
-  readonly read: (mark: SnapshotMark) => Promise<Snapshot>
+  readonly state: ReplicaState
   /** An entry was applied; `result` is undefined for what is not a command. */
   readonly applied: (entry: Entry, result: Uint8Array | undefined) => void
   /** The state jumped to a snapshot: what became of single commands is not known here. */
   readonly jumped: (mark: LogMark) => void
   /** Some work is done. */
-  readonly rested: () => void
+  readonly progressed: () => void
   readonly failed: (error: unknown) => void
 }
 
@@ -24,21 +19,31 @@ type Job =
   | { readonly type: 'apply'; readonly entries: readonly Entry[] }
   | { readonly type: 'install'; readonly snapshot: SnapshotMark }
 
+/** Entries that are applied together: what came while others were being applied. */
+const RUN_ENTRIES_MAX = 256
+const RUN_BYTES_MAX = 4_194_304
+
 /**
- * Feeds the state machine, one thing after another: entries in order, and between them now and then
- * a snapshot that takes the place of everything. Nothing is applied while a snapshot is being read,
- * so what comes behind it cannot get ahead of it (bug class 24).
+ * Feeds the state, one thing after another: entries in order, and between them now and then a
+ * snapshot that takes the place of everything. Nothing is applied while something else is on its way,
+ * so what comes behind a snapshot cannot get ahead of it (bug class 24).
+ *
+ * A configuration is the first of its run, so that one holds for all of the run.
  */
 export class Applier {
   readonly #options: ApplierOptions
   readonly #jobs: Job[] = []
-  #isInstalling = false
+  /** Of the first job, how many entries are done. */
+  #done = 0
+  #waitingBytes = 0
+  #isBusy = false
+  #isStopped = false
   #mark: LogMark
   #configuration: Configuration
 
   constructor(options: ApplierOptions) {
     this.#options = options
-    const { index, term, configuration } = options.start
+    const { index, term, configuration } = options.state.start
     this.#mark = { index, term }
     this.#configuration = configuration
   }
@@ -48,48 +53,122 @@ export class Applier {
     return { ...this.#mark, configuration: this.#configuration }
   }
 
-  /** Whether the state is as new as everything that was handed over. */
-  get isIdle(): boolean {
-    return !this.#isInstalling && this.#jobs.length === 0
+  /** Bytes of entries that were handed over and are not applied. */
+  get waitingBytes(): number {
+    return this.#waitingBytes
   }
 
   do(job: Job): void {
     this.#jobs.push(job)
-    if (!this.#isInstalling) this.#work()
+    if (job.type === 'apply') this.#waitingBytes += bytesOf(job.entries)
+    if (!this.#isBusy) this.#work()
+  }
+
+  /** Takes up nothing more. */
+  stop(): void {
+    this.#isStopped = true
+    this.#jobs.length = 0
   }
 
   #work(): void {
-    for (let job = this.#jobs.shift(); job !== undefined; job = this.#jobs.shift()) {
-      if (job.type === 'install') {
-        this.#isInstalling = true
-        this.#install(job.snapshot).catch(this.#options.failed)
+    for (let job = this.#jobs[0]; job !== undefined; job = this.#jobs[0]) {
+      const pending = job.type === 'apply' ? this.#applyNext() : this.#install(job.snapshot)
+      if (pending !== undefined) {
+        this.#wait(pending)
         return
       }
-      this.#apply(job.entries)
     }
-    this.#options.rested()
   }
 
-  #apply(entries: readonly Entry[]): void {
-    const { machine, applied } = this.#options
-    const results = machine.apply(entries.filter(({ kind }) => kind === 'command'))
+  #wait(pending: Promise<void>): void {
+    this.#isBusy = true
+    pending.then(
+      () => {
+        this.#isBusy = false
+        this.#guarded(() => this.#work())
+      },
+      (error: unknown) => this.#fail(error),
+    )
+  }
+
+  #guarded(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#isStopped) return
+    this.stop()
+    this.#options.failed(error)
+  }
+
+  /** Undefined if the state answered at once. */
+  #applyNext(): Promise<void> | undefined {
+    const entries = this.#takeRun()
+    const [first] = entries
+    const last = entries.at(-1)
+    if (first === undefined || last === undefined) return undefined
+    const isNew = first.kind === 'configuration'
+    const configuration = isNew ? decodeConfiguration(first.data) : this.#configuration
+    const mark = { index: last.index, term: last.term, configuration }
+    const commands = entries.filter(({ kind }) => kind === 'command')
+    const results = this.#options.state.apply({ commands, mark })
+    if (!(results instanceof Promise)) {
+      this.#applied(entries, mark, results)
+      return undefined
+    }
+    return results.then(answers => this.#applied(entries, mark, answers))
+  }
+
+  /** As many entries as go together, of as many jobs as it takes. */
+  #takeRun(): Entry[] {
+    const run: Entry[] = []
+    let sizeBytes = 0
+    for (let job = this.#jobs[0]; job?.type === 'apply'; job = this.#jobs[0]) {
+      for (; this.#done < job.entries.length; this.#done++) {
+        const entry = job.entries[this.#done] as Entry
+        const isFull = run.length >= RUN_ENTRIES_MAX || sizeBytes >= RUN_BYTES_MAX
+        if (isFull || (entry.kind === 'configuration' && run.length > 0)) return run
+        const isNext = entry.index === this.#mark.index + run.length + 1
+        assert(isNext, 'entries are applied in order, each once')
+        run.push(entry)
+        sizeBytes += entryBytes(entry)
+      }
+      this.#jobs.shift()
+      this.#done = 0
+    }
+    return run
+  }
+
+  #applied(entries: readonly Entry[], mark: SnapshotMark, results: Results): void {
+    this.#waitingBytes -= bytesOf(entries)
+    if (this.#isStopped) return
+    this.#stand(mark)
     let at = 0
     for (const entry of entries) {
-      assert(entry.index === this.#mark.index + 1, 'entries are applied in order, each once')
-      this.#mark = { index: entry.index, term: entry.term }
-      if (entry.kind === 'configuration') this.#configuration = decodeConfiguration(entry.data)
-      applied(entry, entry.kind === 'command' ? results[at++] : undefined)
+      this.#options.applied(entry, entry.kind === 'command' ? results[at++] : undefined)
     }
-    assert(at === results.length, 'the state machine answers every command')
+    assert(at === results.length, 'the state answers every command')
+    this.#options.progressed()
+  }
+
+  #stand({ index, term, configuration }: SnapshotMark): void {
+    this.#mark = { index, term }
+    this.#configuration = configuration
   }
 
   async #install(mark: SnapshotMark): Promise<void> {
-    const { pieces } = await this.#options.read(mark)
-    this.#options.machine.restore(pieces)
-    this.#mark = { index: mark.index, term: mark.term }
-    this.#configuration = mark.configuration
-    this.#isInstalling = false
+    this.#jobs.shift()
+    await this.#options.state.install(mark)
+    if (this.#isStopped) return
+    this.#stand(mark)
     this.#options.jumped(mark)
-    this.#work()
+    this.#options.progressed()
   }
 }
+
+const bytesOf = (entries: readonly Entry[]): number =>
+  entries.reduce((sum, entry) => sum + entryBytes(entry), 0)

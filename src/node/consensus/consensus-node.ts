@@ -16,7 +16,6 @@ import { sleep, withDeadline } from '../../base/waiting.ts'
 import type { Membership } from '../../consensus/configuration.ts'
 import type { ReplicaId } from '../../consensus/entry.ts'
 import { raftDefaults, type RaftOptions } from '../../consensus/raft-options.ts'
-import type { StateMachine } from '../../consensus/state-machine.ts'
 import type { Wal } from '../../storage/wal.ts'
 import { beginAnew, findGroup, foundGroup, type FoundGroup } from './group-start.ts'
 import { groupUnknown } from './group-unknown.ts'
@@ -24,6 +23,7 @@ import { type CallOptions, DEADLINE_MS, LeaderCalls } from './leader-calls.ts'
 import { type CompactionOptions, RaftGroup, type SnapshotWish } from './raft-group.ts'
 import { RaftTransport } from './raft-transport.ts'
 import { newReplicaId, peerOf } from './replica-name.ts'
+import type { ReplicaState, ReplicaStates } from './replica-state.ts'
 import { SnapshotIntake } from './snapshot-intake.ts'
 import { SNAPSHOT_PROTOCOL } from './snapshot-piece.ts'
 import { sendSnapshot } from './snapshot-sender.ts'
@@ -33,8 +33,8 @@ export interface ConsensusOptions {
   readonly environment: Environment
   /** Stays the caller's, who closes it after this. */
   readonly wal: Wal
-  /** Makes the state of a group, empty. */
-  readonly machine: (group: number) => StateMachine
+  /** Where the states of groups are; snapshots come and go through the store. */
+  readonly states: (snapshots: SnapshotStore) => ReplicaStates
   readonly raft?: Partial<RaftOptions>
   readonly compaction?: CompactionOptions
   /** Runs something when this turn's events are done. @default as a microtask */
@@ -54,6 +54,7 @@ const HOST = 'raft/host/1'
 export class ConsensusNode {
   readonly #options: ConsensusOptions
   readonly #snapshots: SnapshotStore
+  readonly #states: ReplicaStates
   readonly #transport: RaftTransport
   readonly #calls: LeaderCalls
   readonly #intake: SnapshotIntake
@@ -79,6 +80,7 @@ export class ConsensusNode {
     const { network, timers, clock } = options.environment
     this.#options = options
     this.#snapshots = snapshots
+    this.#states = options.states(snapshots)
     this.#unopened = new Set(options.wal.groups.map(({ group }) => group))
     this.#tickMs = options.raft?.tickMs ?? raftDefaults.tickMs
     const { signal } = this.#controller
@@ -173,6 +175,15 @@ export class ConsensusNode {
    *   and what the state machine answers
    */
   async query(group: number, question: Uint8Array, options: CallOptions = {}): Promise<Uint8Array> {
+    await this.current(group, options)
+    return this.#replica(group).query(question)
+  }
+
+  /**
+   * Resolves when the state here holds everything that was done before the call.
+   * @throws {HoldfastError} see `query`
+   */
+  async current(group: number, options: CallOptions = {}): Promise<void> {
     const { timers, clock } = this.#options.environment
     const { deadlineMs = DEADLINE_MS, signal } = options
     const endMs = clock.monotonicMs() + deadlineMs
@@ -180,11 +191,10 @@ export class ConsensusNode {
     const replica = this.#replica(group)
     const ms = Math.max(0, endMs - clock.monotonicMs())
     await withDeadline(timers, { ms, what: `entry ${index}`, signal }, () => replica.reach(index))
-    return replica.query(question)
   }
 
   /** Answers from the state here as it is, however old. @throws {HoldfastError} `GROUP_UNKNOWN` */
-  queryStale(group: number, question: Uint8Array): Uint8Array {
+  queryStale(group: number, question: Uint8Array): Uint8Array | Promise<Uint8Array> {
     return this.#replica(group).query(question)
   }
 
@@ -204,7 +214,9 @@ export class ConsensusNode {
   /** Stops every group; nobody is left waiting. */
   async close(): Promise<void> {
     this.#controller.abort(new HoldfastError('stopped', { code: 'CLOSED', what: 'consensus' }))
-    for (const group of this.#groups.values()) group.stop('this peer stops')
+    const groups = [...this.#groups.values()]
+    for (const group of groups) group.stop('this peer stops')
+    await Promise.all(groups.map(group => group.ended()))
     await this.#intake.close()
   }
 
@@ -227,10 +239,11 @@ export class ConsensusNode {
   }
 
   async #open(group: number): Promise<void> {
-    const found = await findGroup(this.#options.wal, this.#snapshots, group)
+    const state = await this.#states.open(group)
+    const found = await findGroup(this.#options.wal, group, state.start)
     this.#unopened.delete(group)
     if (found === undefined) this.#damaged.add(group)
-    else this.#run(group, found)
+    else this.#run(group, found, state)
     this.#options.changed?.(group)
   }
 
@@ -239,20 +252,21 @@ export class ConsensusNode {
     if (!Number.isSafeInteger(group) || group < 0) throw groupUnknown(group)
     if (this.#groups.size >= GROUPS_MAX) throw tooMany()
     const name = newReplicaId(environment.network.self, environment.random)
-    await this.#snapshots.removeAll(group)
+    await this.#states.erase(group)
     await beginAnew(wal, group, name)
     this.#damaged.delete(group)
     // Every other damage is of a group that waits, or never was here under a name it still has.
     if (this.#damaged.size === 0) wal.forgiveDamage()
-    const found = await findGroup(wal, this.#snapshots, group)
+    const state = await this.#states.open(group)
+    const found = await findGroup(wal, group, state.start)
     if (found === undefined) throw groupUnknown(group)
-    this.#run(group, found)
+    this.#run(group, found, state)
     changed?.(group)
     return found.replica
   }
 
-  #run(group: number, found: FoundGroup): void {
-    const { environment, wal, machine, raft = {}, compaction = {}, changed } = this.#options
+  #run(group: number, found: FoundGroup, state: ReplicaState): void {
+    const { environment, wal, raft = {}, compaction = {}, changed } = this.#options
     const { clock, random } = environment
     const replica = new RaftGroup(
       {
@@ -262,8 +276,7 @@ export class ConsensusNode {
         clock,
         random: random.fork(`group ${group} ${found.replica}`),
         wal,
-        snapshots: this.#snapshots,
-        machine: machine(group),
+        state,
         send: messages => this.#transport.send(group, messages),
         sendSnapshot: wish => void this.#sendSnapshot(group, wish),
         afterTurn: this.#afterTurn,
@@ -290,9 +303,7 @@ export class ConsensusNode {
     }
     this.#sending++
     try {
-      const { network } = this.#options.environment
-      const { signal } = this.#controller
-      await sendSnapshot({ network, snapshots: this.#snapshots, signal }, group, wish)
+      await this.#sendHeld(group, wish)
       ended(true)
     } catch (error) {
       const isFinal = error instanceof AssertionError || codeOf(error) === 'DISK_FAILED'
@@ -300,6 +311,18 @@ export class ConsensusNode {
       ended(false)
     } finally {
       this.#sending--
+    }
+  }
+
+  async #sendHeld(group: number, wish: SnapshotWish): Promise<void> {
+    const { network } = this.#options.environment
+    const { signal } = this.#controller
+    const held = await this.#replica(group).snapshot(wish.index)
+    try {
+      const { disk } = this.#snapshots
+      await sendSnapshot({ network, disk, signal }, held, { group, ...wish })
+    } finally {
+      await held.release()
     }
   }
 
@@ -325,21 +348,24 @@ export class ConsensusNode {
 
   /** Trouble with the disk that may pass is a restart of the group; everything else is the peer's. */
   #failed(group: number, error: unknown): void {
+    const ended = this.#groups.get(group)?.ended()
     this.#groups.delete(group)
     this.#options.changed?.(group)
     const mayPass = ['DISK_FULL', 'DISK_IO', 'BUSY', 'LOG_DAMAGED'].includes(codeOf(error) ?? '')
     if (mayPass) {
       this.#unopened.add(group)
-      void this.#reopen(group)
+      void this.#reopen(group, ended)
     } else if (!this.#controller.signal.aborted) {
       this.#options.failed(error)
     }
   }
 
-  async #reopen(group: number): Promise<void> {
+  async #reopen(group: number, ended: Promise<void> | undefined): Promise<void> {
     const { signal } = this.#controller
     for (;;) {
       try {
+        // Nobody else may write to its state.
+        await ended
         await sleep(this.#options.environment.timers, REOPEN_MS, signal)
         await this.#open(group)
         return

@@ -12,16 +12,16 @@ import type { Wal } from '../../storage/wal.ts'
 import { decodeState, encodeEntry, encodeState } from './group-records.ts'
 import { findGroup, type FoundGroup } from './group-start.ts'
 import { newReplicaId, peerOf } from './replica-name.ts'
-import type { SnapshotStore } from './snapshot-store.ts'
+import type { ReplicaStates } from './replica-state.ts'
 
 /**
  * What is left of every group in this log, for disaster recovery. Reads only; nothing of the group
  * may run meanwhile.
  */
-export async function inspectGroups(wal: Wal, snapshots: SnapshotStore): Promise<Survivor[]> {
+export async function inspectGroups(wal: Wal, states: ReplicaStates): Promise<Survivor[]> {
   const survivors: Survivor[] = []
   for (const { group, state, lastIndex, lastTerm } of wal.groups) {
-    const found = await findGroup(wal, snapshots, group)
+    const found = await findGroup(wal, group, await states.mark(group))
     if (found !== undefined) survivors.push(survivorOf(group, found))
     else if (state !== undefined) {
       const { replica, hard } = decodeState(state)
@@ -40,12 +40,12 @@ export async function inspectGroups(wal: Wal, snapshots: SnapshotStore): Promise
  */
 export async function applyRecovery(
   wal: Wal,
-  snapshots: SnapshotStore,
+  states: ReplicaStates,
   plan: RecoveryPlan,
   random: Random,
 ): Promise<ReplicaId> {
   const { group, term } = plan
-  const found = await findGroup(wal, snapshots, group)
+  const found = await findGroup(wal, group, await states.mark(group))
   if (found === undefined) throw outdated(plan, 'its log is missing or damaged')
   const { replica, last } = survivorOf(group, found)
   if (replica !== plan.replica) throw outdated(plan, `it is ${replica} now`)

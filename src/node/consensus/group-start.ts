@@ -2,37 +2,33 @@ import type { PeerId, Random } from '../../base/environment.ts'
 import { codeOf } from '../../base/errors.ts'
 import { encodeConfiguration } from '../../consensus/configuration.ts'
 import type { ReplicaId } from '../../consensus/entry.ts'
+import type { SnapshotMark } from '../../consensus/raft-event.ts'
 import type { RaftStart } from '../../consensus/raft-state.ts'
 import type { WalRecord } from '../../storage/wal-record.ts'
 import type { Wal } from '../../storage/wal.ts'
 import { decodeEntry, decodeState, encodeEntry, encodeState } from './group-records.ts'
 import { newReplicaId } from './replica-name.ts'
-import type { SnapshotStore } from './snapshot-store.ts'
 
 /** What of a group is on this peer's disk. */
 export interface FoundGroup {
   readonly replica: ReplicaId
   readonly start: RaftStart
-  /** The snapshot's state; empty for a state that begins with nothing. */
-  readonly pieces: readonly Uint8Array[]
 }
 
-const nothing = { index: 0, term: 0, configuration: { voters: [], outgoing: [], learners: [] } }
 const READ_BYTES_MAX = 4_194_304
 
 /**
- * Reads what this peer has of a group. Undefined if something is missing: then this replica can
- * neither vote nor acknowledge again, for it has forgotten what it promised (bug class 23).
+ * Reads what this peer has of a group whose state is made of `mark`. Undefined if something is
+ * missing: then this replica can neither vote nor acknowledge again, for it has forgotten what it
+ * promised (bug class 23).
  */
 export async function findGroup(
   wal: Wal,
-  snapshots: SnapshotStore,
   group: number,
+  mark: SnapshotMark,
 ): Promise<FoundGroup | undefined> {
   const found = wal.group(group)
   if (found?.state === undefined || found.damage !== undefined) return undefined
-  const snapshot = await snapshots.newest(group)
-  const mark = snapshot?.mark ?? nothing
   const base = { index: found.baseIndex, term: found.baseTerm }
   if (mark.index < base.index) return undefined
   const { replica, hard } = decodeState(found.state)
@@ -50,7 +46,7 @@ export async function findGroup(
   // A write that was cut short may hold the ballot and not all of the entries it told of.
   const commit = Math.min(hard.commit, base.index + entries.length)
   const start = { hard: { ...hard, commit }, snapshot: mark, base, entries }
-  return { replica, start, pieces: snapshot?.pieces ?? [] }
+  return { replica, start }
 }
 
 /** Makes a group that has this peer as its only voter. */

@@ -10,12 +10,11 @@ import type { Persist, RaftEffect, RoleName } from '../../consensus/raft-effect.
 import type { Proposal, RaftEvent, SnapshotMark } from '../../consensus/raft-event.ts'
 import { raftDefaults, type RaftOptions } from '../../consensus/raft-options.ts'
 import { Raft } from '../../consensus/raft.ts'
-import type { StateMachine } from '../../consensus/state-machine.ts'
 import type { Wal } from '../../storage/wal.ts'
 import { Applier } from './applier.ts'
 import { recordsOf } from './group-records.ts'
 import type { FoundGroup } from './group-start.ts'
-import type { SnapshotStore } from './snapshot-store.ts'
+import type { HeldSnapshot, ReplicaState } from './replica-state.ts'
 import { WaitingRoom } from './waiting-room.ts'
 
 /** When a group makes a snapshot, and what it keeps for those who lag. */
@@ -35,8 +34,7 @@ export interface RaftGroupOptions {
   readonly clock: Clock
   readonly random: Random
   readonly wal: Wal
-  readonly snapshots: SnapshotStore
-  readonly machine: StateMachine
+  readonly state: ReplicaState
   readonly send: (messages: readonly Message[]) => void
   readonly sendSnapshot: (wish: SnapshotWish) => void
   readonly afterTurn: (work: () => void) => void
@@ -45,6 +43,9 @@ export interface RaftGroupOptions {
   /** The group has stopped: it cannot write, or a bug was met. */
   readonly failed: (error: unknown) => void
 }
+
+/** Bytes of commands that were agreed on and wait for the state; a leader takes no more then. */
+const UNAPPLIED_BYTES_MAX = 67_108_864
 
 /** A snapshot that a replica needs. */
 export interface SnapshotWish {
@@ -81,17 +82,14 @@ export class RaftGroup {
   #bytesSince = 0
   #isCompacting = false
 
-  constructor(options: RaftGroupOptions, { replica, start, pieces }: FoundGroup) {
-    const { group, raft, random, clock, machine, snapshots } = options
+  constructor(options: RaftGroupOptions, { replica, start }: FoundGroup) {
+    const { group, raft, random, clock, state } = options
     this.group = group
     this.replica = replica
     this.#options = options
     this.#waiting = new WaitingRoom(group)
-    machine.restore(pieces)
     this.#applier = new Applier({
-      machine,
-      start: start.snapshot,
-      read: mark => snapshots.read(group, mark),
+      state,
       applied: (entry, result) => {
         this.#entriesSince++
         this.#bytesSince += entry.data.length
@@ -102,7 +100,7 @@ export class RaftGroup {
         this.#bytesSince = 0
         this.#waiting.lose(`a snapshot up to ${index} came`)
       },
-      rested: () => this.#rested(),
+      progressed: () => this.#progressed(),
       failed: error => this.#fail(error),
     })
     const settings = { ...raftDefaults, ...raft, self: replica, random }
@@ -180,8 +178,9 @@ export class RaftGroup {
 
   /** Appends a command here, if this replica leads, and waits for its result. */
   async propose(data: Uint8Array): Promise<Uint8Array> {
+    if (this.#applier.waitingBytes > UNAPPLIED_BYTES_MAX) throw busy()
     const { id, result } = this.#waiting.ask()
-    this.#proposals.push({ id, data })
+    this.#proposals.push({ id, data: this.#options.state.prepare(data) })
     this.#collect()
     return (await result) ?? new Uint8Array(0)
   }
@@ -211,15 +210,26 @@ export class RaftGroup {
     this.step({ type: 'snapshotReceived', from, term, snapshot })
   }
 
-  query(question: Uint8Array): Uint8Array {
-    return this.#options.machine.query(question)
+  query(question: Uint8Array): Uint8Array | Promise<Uint8Array> {
+    return this.#options.state.query(question)
+  }
+
+  /** A file with the state at `index` or later, for somebody who lags too far. */
+  snapshot(index: number): Promise<HeldSnapshot> {
+    return this.#options.state.snapshot(index)
   }
 
   stop(reason: string): void {
     if (this.#isStopped) return
     this.#isStopped = true
+    this.#applier.stop()
     this.#events.length = 0
     this.#waiting.close(reason)
+  }
+
+  /** Resolves when a replica that was stopped does nothing to its state any more. */
+  ended(): Promise<void> {
+    return this.#options.state.close()
   }
 
   /** Everything that is asked for in one turn goes to the core together. */
@@ -299,7 +309,7 @@ export class RaftGroup {
     )
   }
 
-  #rested(): void {
+  #progressed(): void {
     this.#waiting.reached(this.applied.index)
     const { snapshotEntries = 8_192, snapshotBytes = 16_777_216 } = this.#options.compaction
     const isLarge = this.#bytesSince >= snapshotBytes
@@ -311,18 +321,15 @@ export class RaftGroup {
     this.#compact(kept).catch((error: unknown) => this.#fail(error))
   }
 
-  /** Puts the state into a file, and only then lets go of the entries that made it. */
+  /** Makes the state durable, and only then lets go of the entries that made it. */
   async #compact(keptEntries: number): Promise<void> {
-    const { snapshots, machine } = this.#options
     const snapshot = this.applied
-    const pieces = machine.snapshot()
     this.#entriesSince = 0
     this.#bytesSince = 0
-    await snapshots.write(this.group, snapshot, pieces)
+    const unneeded = await this.#options.state.secure(snapshot)
     this.#isCompacting = false
-    const keepFrom = Math.max(0, snapshot.index - keptEntries)
+    const keepFrom = Math.max(0, Math.min(snapshot.index - keptEntries, unneeded))
     this.step({ type: 'compact', snapshot, keepFrom })
-    await snapshots.removeOlder(this.group)
   }
 
   #fail(error: unknown): void {
@@ -336,4 +343,9 @@ export class RaftGroup {
 function refusedBefore(): HoldfastError {
   const details = { code: 'DISK_IO', path: 'log', operation: 'append' } as const
   return new HoldfastError('Cannot append: what came before was refused', details)
+}
+
+function busy(): HoldfastError {
+  const details = { code: 'BUSY', what: 'commands', limit: UNAPPLIED_BYTES_MAX } as const
+  return new HoldfastError('Cannot take a command: too many are yet to be applied', details)
 }

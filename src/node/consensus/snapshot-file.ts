@@ -48,7 +48,7 @@ export async function writeSnapshot(
   disk: Disk,
   group: number,
   mark: SnapshotMark,
-  pieces: Iterable<Uint8Array>,
+  pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
 ): Promise<number> {
   const path = snapshotPath(group, mark)
   const unfinished = `${path}.new`
@@ -57,7 +57,7 @@ export async function writeSnapshot(
   let sizeBytes = 0
   try {
     let total = 0
-    for (const piece of withHead(group, mark, pieces)) {
+    for await (const piece of withHead(group, mark, pieces)) {
       const framed = frame(piece)
       total = crc32(framed.subarray(4, PIECE_HEADER_BYTES), total)
       const framedBytes = framed.length
@@ -82,19 +82,36 @@ export async function putInPlace(disk: Disk, from: string, to: string): Promise<
 
 /** @throws {HoldfastError} `CORRUPT` if it is not what was written; `DISK_*` */
 export async function readSnapshot(disk: Disk, path: string): Promise<Snapshot> {
+  const pieces: Uint8Array[] = []
+  const mark = await streamSnapshot(disk, path, async piece => void pieces.push(piece))
+  return { mark, pieces }
+}
+
+/**
+ * Reads a snapshot piece by piece, each when the one before was taken. Whether it is whole shows only
+ * at its end.
+ * @throws {HoldfastError} `CORRUPT` if it is not what was written; `DISK_*`; and what `take` throws
+ */
+export async function streamSnapshot(
+  disk: Disk,
+  path: string,
+  take: (piece: Uint8Array) => Promise<void>,
+): Promise<SnapshotMark> {
   const file = await disk.open(path, 'read')
   try {
-    const pieces = await readPieces(file, path)
-    const [head, ...state] = pieces
-    if (head === undefined) throw corrupt(path)
-    return { mark: decodeHead(head, path), pieces: state }
+    let mark: SnapshotMark | undefined
+    for await (const piece of piecesIn(file, path)) {
+      if (mark === undefined) mark = decodeHead(piece, path)
+      else await take(piece)
+    }
+    if (mark === undefined) throw corrupt(path)
+    return mark
   } finally {
     await file.close()
   }
 }
 
-async function readPieces(file: DiskFile, path: string): Promise<Uint8Array[]> {
-  const pieces: Uint8Array[] = []
+async function* piecesIn(file: DiskFile, path: string): AsyncGenerator<Uint8Array> {
   let total = 0
   for (let position = 0; ;) {
     const header = await file.read(position, PIECE_HEADER_BYTES)
@@ -104,22 +121,22 @@ async function readPieces(file: DiskFile, path: string): Promise<Uint8Array[]> {
     const checksum = reader.u32()
     if (sizeBytes === 0) {
       if (checksum !== total) throw corrupt(path)
-      return pieces
+      return
     }
     if (sizeBytes > SNAPSHOT_PIECE_BYTES_MAX) throw corrupt(path)
     const piece = await file.read(position + PIECE_HEADER_BYTES, sizeBytes)
     if (piece.length < sizeBytes || crc32(piece) !== checksum) throw corrupt(path)
     total = crc32(header.subarray(4), total)
-    pieces.push(piece)
+    yield piece
     position += PIECE_HEADER_BYTES + sizeBytes
   }
 }
 
-function* withHead(
+async function* withHead(
   group: number,
   mark: SnapshotMark,
-  pieces: Iterable<Uint8Array>,
-): Generator<Uint8Array> {
+  pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
   const writer = new BinaryWriter(HEAD_BYTES_MAX)
   writer.u32(MAGIC)
   writer.u8(VERSION)
@@ -128,7 +145,7 @@ function* withHead(
   writer.varint(mark.term)
   writeConfiguration(writer, mark.configuration)
   yield writer.finish()
-  for (const piece of pieces) {
+  for await (const piece of pieces) {
     if (piece.length === 0 || piece.length > SNAPSHOT_PIECE_BYTES_MAX) {
       throw new RangeError(`a piece of a snapshot has 1 to ${SNAPSHOT_PIECE_BYTES_MAX} bytes`)
     }

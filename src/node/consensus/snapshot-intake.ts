@@ -6,10 +6,10 @@ import { groupUnknown } from './group-unknown.ts'
 import { peerOf } from './replica-name.ts'
 import {
   putInPlace,
-  readSnapshot,
   removeIfThere,
   snapshotPath,
   SNAPSHOTS,
+  streamSnapshot,
 } from './snapshot-file.ts'
 import { answerOf, decodePiece, type Piece } from './snapshot-piece.ts'
 import type { SnapshotStore } from './snapshot-store.ts'
@@ -100,7 +100,7 @@ export class SnapshotIntake {
     } finally {
       await session.file.close()
     }
-    const { mark } = await readSnapshot(this.#disk, session.path)
+    const mark = await streamSnapshot(this.#disk, session.path, async () => undefined)
     if (mark.index !== piece.snapshot.index || mark.term !== piece.snapshot.term)
       throw mislabelled()
     await putInPlace(this.#disk, session.path, snapshotPath(piece.group, mark))

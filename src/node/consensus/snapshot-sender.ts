@@ -1,11 +1,11 @@
 import { BinaryReader } from '../../base/binary-reader.ts'
-import type { DiskFile, Network } from '../../base/environment.ts'
+import type { Disk, DiskFile, Network } from '../../base/environment.ts'
 import { codeOf, HoldfastError } from '../../base/errors.ts'
 import { SNAPSHOT_PIECE_BYTES_MAX } from '../../consensus/state-machine.ts'
 import type { SnapshotWish } from './raft-group.ts'
 import { peerOf } from './replica-name.ts'
+import type { HeldSnapshot } from './replica-state.ts'
 import { encodePiece, SNAPSHOT_PROTOCOL } from './snapshot-piece.ts'
-import type { SnapshotStore } from './snapshot-store.ts'
 
 const DEADLINE_MS = 5_000
 /** Requests that may bring the transfer no further before it is given up. */
@@ -14,27 +14,25 @@ const ENDING_BYTES = 8
 
 export interface SendingOptions {
   readonly network: Network
-  readonly snapshots: SnapshotStore
+  readonly disk: Disk
   readonly signal: AbortSignal
 }
 
 /**
- * Sends the newest snapshot of a group; resolves when the other side has it.
- * @throws {HoldfastError} if it is not new enough, cannot be read, or does not get through.
+ * Sends a snapshot of a group; resolves when the other side has it.
+ * @throws {HoldfastError} if it cannot be read, or does not get through.
  */
 export async function sendSnapshot(
-  { network, snapshots, signal }: SendingOptions,
-  group: number,
-  { from, to, index, term }: SnapshotWish,
+  { network, disk, signal }: SendingOptions,
+  { path, mark }: Pick<HeldSnapshot, 'path' | 'mark'>,
+  { group, from, to, term }: SnapshotWish & { readonly group: number },
 ): Promise<void> {
-  const newest = snapshots.newestPath(group)
-  if (newest === undefined || newest.mark.index < index) throw tooOld(group, index)
-  const file = await snapshots.disk.open(newest.path, 'read')
+  const file = await disk.open(path, 'read')
   try {
     const sizeBytes = await file.sizeBytes()
     const ending = await file.read(sizeBytes - ENDING_BYTES, ENDING_BYTES)
     const checksum = new BinaryReader(ending.subarray(4)).u32()
-    const named = { group, from, to, term, snapshot: newest.mark, sizeBytes, checksum }
+    const named = { group, from, to, term, snapshot: mark, sizeBytes, checksum }
     const send = async (offset: number, bytes: Uint8Array): Promise<number> => {
       const body = encodePiece({ ...named, offset, bytes })
       const options = { body, deadlineMs: DEADLINE_MS, signal }
@@ -73,9 +71,4 @@ async function sendAll(
     what: 'snapshot',
     afterMs: ATTEMPTS_MAX * DEADLINE_MS,
   })
-}
-
-function tooOld(group: number, index: number): HoldfastError {
-  const what = `snapshot of group ${group} at ${index}`
-  return new HoldfastError(`Cannot find ${what}`, { code: 'CORRUPT', what })
 }

@@ -61,7 +61,11 @@ export class SnapshotStore {
   }
 
   /** Writes a snapshot, durably. */
-  async write(group: number, mark: SnapshotMark, pieces: Iterable<Uint8Array>): Promise<void> {
+  async write(
+    group: number,
+    mark: SnapshotMark,
+    pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  ): Promise<void> {
     await writeSnapshot(this.disk, group, mark, pieces)
     this.#add(group, mark)
   }

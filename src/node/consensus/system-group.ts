@@ -22,6 +22,9 @@ import { FencedNetwork } from './fenced-network.ts'
 import { isToFound, unmarkFounding } from './founding.ts'
 import { GroupSteward, type RosterPeer } from './group-steward.ts'
 import { type GroupView, viewOfGroup } from './group-view.ts'
+import { inMemory } from './memory-state.ts'
+import type { ReplicaStates } from './replica-state.ts'
+import type { SnapshotStore } from './snapshot-store.ts'
 
 export const SYSTEM_GROUP = 0
 /** Where the log and the snapshots lie in a data directory. */
@@ -32,6 +35,10 @@ const LOOK_EVERY_MS = 500
 /** How long a leader that stops waits until another has taken over. */
 const HAND_OVER_MS = 1_000
 const HAND_OVER_LOOK_MS = 5
+
+/** The state of the system group: the replicated map, once for each command. */
+export const systemStates = (snapshots: SnapshotStore): ReplicaStates =>
+  inMemory(() => new SessionMachine(new KvMachine()))(snapshots)
 
 export interface SystemGroupOptions {
   readonly environment: Environment
@@ -92,7 +99,7 @@ export class SystemGroup {
       const node = await ConsensusNode.open({
         environment: { ...environment, disk, network },
         wal,
-        machine: () => new SessionMachine(new KvMachine()),
+        states: systemStates,
         raft: options.raft,
         afterTurn: options.afterTurn,
         changed: () => {

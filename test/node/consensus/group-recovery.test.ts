@@ -20,8 +20,8 @@ for (const snapshotEntries of [1_000, 4]) {
       const survivors = await group.offline('b', inspectGroups)
       const plan = planFor(survivors)
       assert.equal(plan.lost.length, 2)
-      const name = await group.offline('b', (wal, snapshots, { random }) =>
-        applyRecovery(wal, snapshots, plan, random),
+      const name = await group.offline('b', (wal, states, { random }) =>
+        applyRecovery(wal, states, plan, random),
       )
       assert.notEqual(name, plan.replica)
 
@@ -49,9 +49,7 @@ test('a plan for a replica that has changed since is refused and changes nothing
       { ...plan, group: 7 },
     ]
     const apply = (each: RecoveryPlan): Promise<string> =>
-      group.offline('b', (wal, snapshots, { random }) =>
-        applyRecovery(wal, snapshots, each, random),
-      )
+      group.offline('b', (wal, states, { random }) => applyRecovery(wal, states, each, random))
     for (const each of stale) {
       await assert.rejects(apply(each), error => codeOf(error) === 'PLAN_OUTDATED')
     }

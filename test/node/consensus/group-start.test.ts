@@ -11,6 +11,7 @@ import {
   encodeState,
 } from '../../../src/node/consensus/group-records.ts'
 import { findGroup, type FoundGroup } from '../../../src/node/consensus/group-start.ts'
+import { NOTHING } from '../../../src/node/consensus/replica-state.ts'
 import { SnapshotStore } from '../../../src/node/consensus/snapshot-store.ts'
 import type { WalRecord } from '../../../src/storage/wal-record.ts'
 import { Wal } from '../../../src/storage/wal.ts'
@@ -53,7 +54,8 @@ async function found(
         await snapshots.write(group, { index: snapshotAt, term: 1, configuration }, [])
       }
     } else {
-      results.push(await findGroup(wal, snapshots, group))
+      const mark = (await snapshots.newest(group))?.mark ?? NOTHING
+      results.push(await findGroup(wal, group, mark))
     }
   }
   const peer = world.addPeer('a', { program })

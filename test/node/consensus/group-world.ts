@@ -1,6 +1,7 @@
 import type { Environment } from '../../../src/base/environment.ts'
 import type { RaftOptions } from '../../../src/consensus/raft-options.ts'
 import { ConsensusNode } from '../../../src/node/consensus/consensus-node.ts'
+import { inMemory } from '../../../src/node/consensus/memory-state.ts'
 import type { CompactionOptions, RaftGroup } from '../../../src/node/consensus/raft-group.ts'
 import { Wal } from '../../../src/storage/wal.ts'
 import {
@@ -131,11 +132,11 @@ export class GroupWorld {
     const node = await ConsensusNode.open({
       environment,
       wal,
-      machine: group => {
+      states: inMemory(group => {
         const machine = new NumbersMachine()
         if (group === GROUP) this.machines.set(name, machine)
         return machine
-      },
+      }),
       raft,
       compaction,
       failed: reject,

@@ -6,6 +6,8 @@ import { sleep } from '../../../src/base/waiting.ts'
 import { KvMachine } from '../../../src/consensus/kv-machine.ts'
 import { SessionMachine } from '../../../src/consensus/session-machine.ts'
 import { ConsensusNode } from '../../../src/node/consensus/consensus-node.ts'
+import { inMemory } from '../../../src/node/consensus/memory-state.ts'
+import type { ReplicaStates } from '../../../src/node/consensus/replica-state.ts'
 import { SnapshotStore } from '../../../src/node/consensus/snapshot-store.ts'
 import { KvClient } from '../../../src/node/kv/kv-client.ts'
 import { RemoteKvGroup, serveKv } from '../../../src/node/kv/kv-remote.ts'
@@ -17,6 +19,8 @@ export const GROUP = 0
 export const NAMES: readonly string[] = ['a', 'b', 'c']
 const networkId = new Uint8Array(32).fill(9)
 const small = { segmentBytes: 1 << 20, frameBytesMax: 1 << 17 }
+
+const mapStates = inMemory(() => new SessionMachine(new KvMachine()))
 
 const openWal = ({ disk, timers, random }: Environment): Promise<Wal> =>
   Wal.open({ disk, timers, random, networkId, ...small })
@@ -43,7 +47,7 @@ export class MapGroup {
     const node = await ConsensusNode.open({
       environment,
       wal: await openWal(environment),
-      machine: () => new SessionMachine(new KvMachine()),
+      states: mapStates,
       compaction: { snapshotEntries: this.#snapshotEntries, keptEntries: 1 },
       failed: reject,
     })
@@ -120,12 +124,15 @@ export class MapGroup {
   /** Runs something on the disk of a peer that is down, in the peer's place. */
   async offline<Result>(
     name: string,
-    work: (wal: Wal, snapshots: SnapshotStore, environment: Environment) => Promise<Result>,
+    work: (wal: Wal, states: ReplicaStates, environment: Environment) => Promise<Result>,
   ): Promise<Result> {
     const { promise, resolve, reject } = Promise.withResolvers<Result>()
     this.program = async environment => {
       const wal = await openWal(environment)
-      work(wal, await SnapshotStore.open(environment.disk), environment).then(resolve, reject)
+      work(wal, mapStates(await SnapshotStore.open(environment.disk)), environment).then(
+        resolve,
+        reject,
+      )
       await sleep(environment.timers, 60_000)
     }
     this.start(name)

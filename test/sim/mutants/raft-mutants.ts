@@ -342,9 +342,9 @@ const driven: readonly Change[] = [
   {
     name: 'apply while a snapshot is being read',
     file: 'node/consensus/applier.ts',
-    find: `        this.#isInstalling = true
-`,
-    replace: ``,
+    find: `        this.#wait(pending)
+        return`,
+    replace: `        this.#wait(pending)`,
   },
   {
     name: 'a deposed leader leaves its clients waiting',
@@ -369,22 +369,26 @@ const driven: readonly Change[] = [
   {
     name: 'entries go before the snapshot is durable',
     file: 'node/consensus/raft-group.ts',
-    find: `    await snapshots.write(this.group, snapshot, pieces)
+    find: `    const unneeded = await this.#options.state.secure(snapshot)
     this.#isCompacting = false
-    const keepFrom = Math.max(0, snapshot.index - keptEntries)
+    const keepFrom = Math.max(0, Math.min(snapshot.index - keptEntries, unneeded))
     this.step({ type: 'compact', snapshot, keepFrom })`,
     replace: `    const keepFrom = Math.max(0, snapshot.index - keptEntries)
     this.step({ type: 'compact', snapshot, keepFrom })
-    await snapshots.write(this.group, snapshot, pieces)
+    await this.#options.state.secure(snapshot)
     this.#isCompacting = false`,
   },
   {
     name: 'a snapshot is taken with the configuration of the start',
     file: 'node/consensus/applier.ts',
-    find: `      if (entry.kind === 'configuration') this.#configuration = decodeConfiguration(entry.data)
-`,
-    replace: `      if (entry.kind === 'configuration') decodeConfiguration(entry.data)
-`,
+    find: `    this.#configuration = configuration
+  }
+
+  async #install`,
+    replace: `    void configuration
+  }
+
+  async #install`,
   },
   {
     name: 'a damaged log is believed',

@@ -3,6 +3,7 @@ import { codeOf } from '../../../src/base/errors.ts'
 import { sleep } from '../../../src/base/waiting.ts'
 import { isJoint } from '../../../src/consensus/configuration.ts'
 import { ConsensusNode } from '../../../src/node/consensus/consensus-node.ts'
+import { inMemory } from '../../../src/node/consensus/memory-state.ts'
 import type { RaftGroup } from '../../../src/node/consensus/raft-group.ts'
 import { peerOf } from '../../../src/node/consensus/replica-name.ts'
 import { Wal } from '../../../src/storage/wal.ts'
@@ -108,11 +109,11 @@ class ConsensusRun {
     const node = await ConsensusNode.open({
       environment,
       wal,
-      machine: group => {
+      states: inMemory(group => {
         const machine = new NumbersMachine()
         machines.set(group, machine)
         return machine
-      },
+      }),
       raft: this.#swarm.raft,
       compaction: this.#swarm.compaction,
       failed: reject,
