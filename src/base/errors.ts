@@ -111,8 +111,13 @@ export type Failure =
   | { readonly code: 'BUCKET_NOT_EMPTY'; readonly bucket: string }
   /** The bucket is about to be deleted and takes no more objects. State unchanged. */
   | { readonly code: 'BUCKET_FROZEN'; readonly bucket: string }
-  /** The key has no current version. State unchanged. */
-  | { readonly code: 'NO_SUCH_KEY'; readonly bucket: string; readonly key: string }
+  /** The key has no current version, or `marker`, a deletion, is the one meant. State unchanged. */
+  | {
+      readonly code: 'NO_SUCH_KEY'
+      readonly bucket: string
+      readonly key: string
+      readonly marker?: string
+    }
   /** The key has no version of this name. State unchanged. */
   | {
       readonly code: 'NO_SUCH_VERSION'

@@ -1,6 +1,6 @@
 import { compare, toUtf8 } from '../base/bytes.ts'
 import type { SegmentName } from './commands.ts'
-import { contentRow, partRow } from './contents.ts'
+import { contentRow, partRow, watchRow } from './contents.ts'
 import { bucketPosition, type Place } from './position.ts'
 import {
   type Content,
@@ -153,6 +153,11 @@ export const getContent =
   (name: ContentName) =>
   (work: Workspace): Program<Content | undefined> =>
     work.read(contentRow(work.locate(name), name.content), rowOf.content)
+
+export const getWatch =
+  (name: ContentName) =>
+  (work: Workspace): Program<Watch | undefined> =>
+    work.read(watchRow(work.locate(name), name.content), rowOf.watch)
 
 export interface OwedRelease {
   /** The content in another range, and who gave it up. */

@@ -8,6 +8,7 @@ import type {
   ObjectInfo,
   ObjectPlace,
   ObjectReading,
+  ObjectSettings,
   Store,
   UploadedPart,
   UploadName,
@@ -16,7 +17,10 @@ import type {
 } from '../../src/node/store/store.ts'
 import type { Upkeep } from '../../src/node/store/upkeep.ts'
 
-type Kept = ObjectInfo & { readonly bytes: Buffer }
+type Kept = ObjectInfo & {
+  readonly bytes: Buffer
+  readonly pieces?: readonly UploadedPart[] | undefined
+}
 interface Bucket {
   info: BucketInfo
   readonly objects: Map<string, Kept>
@@ -24,7 +28,8 @@ interface Bucket {
 }
 interface Upload {
   readonly name: UploadName
-  readonly headers: Readonly<Record<string, string>>
+  readonly settings: ObjectSettings
+  readonly begun: Date
   readonly parts: Map<number, UploadedPart & { readonly bytes: Buffer }>
 }
 
@@ -66,7 +71,7 @@ export function memoryStore(): Store & Upkeep {
   const keep = (
     place: ObjectPlace,
     bytes: Buffer,
-    more: Partial<Pick<ObjectInfo, 'etag' | 'headers' | 'tags' | 'parts'>>,
+    more: ObjectSettings & Partial<Pick<Kept, 'etag' | 'parts' | 'pieces'>>,
   ): Written => {
     const kept: Kept = {
       bucket: place.bucket,
@@ -78,10 +83,11 @@ export function memoryStore(): Store & Upkeep {
       modified: new Date(),
       headers: more.headers ?? {},
       tags: more.tags ?? {},
-      checksums: {},
+      checksums: more.checksums ?? {},
       parts: more.parts ?? 0,
-      retention: undefined,
-      hasLegalHold: false,
+      pieces: more.pieces,
+      retention: more.retention,
+      hasLegalHold: more.hasLegalHold ?? false,
       needsKey: false,
     }
     bucketOf(place.bucket).objects.set(place.key, kept)
@@ -93,10 +99,15 @@ export function memoryStore(): Store & Upkeep {
     if (found !== undefined) return found
     throw new HoldfastError(`There is no upload ${upload}`, { code: 'NO_SUCH_UPLOAD', upload })
   }
-  const keepPart = (name: UploadName, part: number, bytes: Buffer): UploadedPart => {
-    const made = { part, etag: md5(bytes), sizeBytes: bytes.length, modified: new Date() }
-    uploadOf(name).parts.set(part, { ...made, checksums: {}, bytes })
-    return { ...made, checksums: {} }
+  const keepPart = (
+    name: UploadName,
+    part: number,
+    { bytes, checksums = {} }: { bytes: Buffer; checksums?: ObjectSettings['checksums'] },
+  ): UploadedPart => {
+    const sizeBytes = bytes.length
+    const made = { part, etag: md5(bytes), sizeBytes, modified: new Date(), checksums }
+    uploadOf(name).parts.set(part, { ...made, bytes })
+    return made
   }
 
   const store: Store = {
@@ -104,9 +115,9 @@ export function memoryStore(): Store & Upkeep {
       bucketOf(place.bucket)
       check(place, options)
       const bytes = await gather(source, options.signal)
-      await options.settle?.({ sizeBytes: bytes.length, md5: md5(bytes) })
+      const settled = await options.settle?.({ sizeBytes: bytes.length, md5: md5(bytes) })
       check(place, options)
-      return keep(place, bytes, { headers: options.headers ?? {}, tags: options.tags ?? {} })
+      return keep(place, bytes, { ...settingsIn(options), ...settled })
     },
     async get(place, options = {}): Promise<ObjectReading> {
       const kept = find(place, options.version)
@@ -131,12 +142,30 @@ export function memoryStore(): Store & Upkeep {
       objects.delete(place.key)
       return { version, isMarker: false }
     },
+    async setTags(place, tags, { version } = {}) {
+      const kept = find(place, version)
+      bucketOf(place.bucket).objects.set(place.key, { ...kept, tags })
+      return { version: kept.version }
+    },
+    async setLock(place, { retention, hasLegalHold }, { version } = {}) {
+      const kept = find(place, version)
+      bucketOf(place.bucket).objects.set(place.key, {
+        ...kept,
+        retention: retention === 'none' ? undefined : (retention ?? kept.retention),
+        hasLegalHold: hasLegalHold ?? kept.hasLegalHold,
+      })
+    },
+    async partsOf(place, { version, after = 0, limit = 1000 } = {}) {
+      const pieces = find(place, version).pieces ?? []
+      return pieces.filter(({ part }) => part > after).slice(0, limit)
+    },
     async copy(from, to, options = {}) {
       check(to, options)
       check(from, options.source ?? {})
-      const { bytes, headers, tags, etag } = find(from, options.version)
+      const { bytes, headers, tags, etag, checksums } = find(from, options.version)
       return keep(to, bytes, {
         etag,
+        checksums,
         headers: options.headers ?? headers,
         tags: options.tags ?? tags,
       })
@@ -166,9 +195,15 @@ export function memoryStore(): Store & Upkeep {
       return info
     },
     bucket: async name => bucketOf(name).info,
-    async changeBucket(name, change) {
+    async changeBucket(name, { versioning, hasLock, retention }) {
       const bucket = bucketOf(name)
-      bucket.info = { ...bucket.info, ...change }
+      const { info } = bucket
+      bucket.info = {
+        ...info,
+        versioning: versioning ?? info.versioning,
+        hasLock: hasLock ?? info.hasLock,
+        retention: retention === 'none' ? undefined : (retention ?? info.retention),
+      }
       return bucket.info
     },
     async deleteBucket(name) {
@@ -190,38 +225,39 @@ export function memoryStore(): Store & Upkeep {
       if (document === undefined) documents.delete(name)
       else documents.set(name, document)
     },
-    async createUpload({ bucket, key }, { headers = {} } = {}) {
+    async createUpload({ bucket, key }, options = {}) {
       bucketOf(bucket)
       const name = { bucket, key, upload: `u${++count}` }
-      uploads.set(name.upload, { name, headers, parts: new Map() })
+      const settings = settingsIn(options)
+      uploads.set(name.upload, { name, settings, begun: new Date(), parts: new Map() })
       return name
+    },
+    async upload(name) {
+      const { settings, begun } = uploadOf(name)
+      return { ...name, settings, begun }
     },
     async putPart(name, part, source, options = {}) {
       uploadOf(name)
-      return keepPart(name, part, await gather(source, options.signal))
+      const bytes = await gather(source, options.signal)
+      const settled = await options.settle?.({ sizeBytes: bytes.length, md5: md5(bytes) })
+      return keepPart(name, part, { bytes, checksums: settled?.checksums ?? options.checksums })
     },
     async copyPart(name, part, from, { from: first = 0, to } = {}) {
-      return keepPart(name, part, find(from, from.version).bytes.subarray(first, to))
+      return keepPart(name, part, { bytes: find(from, from.version).bytes.subarray(first, to) })
     },
     async parts(name, { after = 0, limit = 1000 } = {}) {
       const all = [...uploadOf(name).parts.values()].toSorted((a, b) => a.part - b.part)
       return all
         .filter(({ part }) => part > after)
         .slice(0, limit)
-        .map(({ part, etag, sizeBytes, modified, checksums }) => ({
-          part,
-          etag,
-          sizeBytes,
-          modified,
-          checksums,
-        }))
+        .map(describePart)
     },
     async completeUpload(name, parts, options = {}) {
       const upload = uploadOf(name)
       check(name, options)
-      const bytes = parts.map(({ part, etag }) => {
+      const pieces = parts.map(({ part, etag }) => {
         const found = upload.parts.get(part)
-        if (found?.etag === etag) return found.bytes
+        if (found?.etag === etag) return found
         throw new HoldfastError('Cannot complete', {
           code: 'INVALID_PART',
           part,
@@ -229,11 +265,13 @@ export function memoryStore(): Store & Upkeep {
         })
       })
       uploads.delete(name.upload)
-      const etag = `${md5(Buffer.concat(bytes.map(each => Buffer.from(md5(each), 'hex'))))}-${parts.length}`
-      return keep(name, Buffer.concat(bytes), {
-        etag,
-        headers: upload.headers,
+      const digests = parts.map(({ etag }) => Buffer.from(etag, 'hex'))
+      return keep(name, Buffer.concat(pieces.map(({ bytes }) => bytes)), {
+        ...upload.settings,
+        checksums: options.checksums ?? {},
+        etag: `${md5(Buffer.concat(digests))}-${parts.length}`,
         parts: parts.length,
+        pieces: pieces.map(describePart),
       })
     },
     async abortUpload(name) {
@@ -255,6 +293,24 @@ export function memoryStore(): Store & Upkeep {
   }
   return { ...store, ...idleUpkeep() }
 }
+
+/** A part without its bytes. */
+const describePart = ({
+  part,
+  etag,
+  sizeBytes,
+  modified,
+  checksums,
+}: UploadedPart): UploadedPart => ({ part, etag, sizeBytes, modified, checksums })
+
+/** What of a call is kept beside the bytes. */
+const settingsIn = (options: ObjectSettings): ObjectSettings => ({
+  headers: options.headers ?? {},
+  tags: options.tags ?? {},
+  checksums: options.checksums ?? {},
+  retention: options.retention,
+  hasLegalHold: options.hasLegalHold,
+})
 
 /** Of a network with nothing to repair. */
 function idleUpkeep(): Upkeep {
@@ -347,7 +403,7 @@ async function* chunksOf(
 }
 
 function infoOf(kept: Kept): ObjectInfo {
-  const { bytes, ...info } = kept
+  const { bytes, pieces: _pieces, ...info } = kept
   return { ...info, sizeBytes: bytes.length }
 }
 

@@ -23,7 +23,7 @@ import type {
   PlacedSegment,
   WatchedContent,
 } from '../../catalog/query-upkeep.ts'
-import type { Bucket, Content, ContentName, Segment, Usage } from '../../catalog/records.ts'
+import type { Bucket, Content, ContentName, Segment, Usage, Watch } from '../../catalog/records.ts'
 import type { Result } from '../../catalog/results.ts'
 
 /** What belongs to a place: a bucket, an object, a content. */
@@ -69,6 +69,8 @@ export interface PlacedQuestions {
     readonly answer: Uint8Array | undefined
   }
   readonly content: { readonly asked: ContentName; readonly answer: Content | undefined }
+  /** Why an open content is watched; of an upload, what its object will be. */
+  readonly watch: { readonly asked: ContentName; readonly answer: Watch | undefined }
   /** May be fewer than `limit` although there are more; none only behind the last. */
   readonly parts: {
     readonly asked: ContentName & { readonly after: number; readonly limit: number }

@@ -54,6 +54,7 @@ import {
   garbage,
   type GarbageFragment,
   getContent,
+  getWatch,
   hasReleased,
   listParts,
   listUploads,
@@ -260,6 +261,7 @@ const questions: { readonly [Type in QuestionType]: Question<Type> } = {
       joined(partCodec, struct<{ readonly part: number }>({ part: natural(PARTS_MAX) })),
     ),
   },
+  watch: { number: 8, program: getWatch, asked: contentNameCodec, answer: optional(watchCodec) },
   segmentsOf: {
     number: 20,
     program: ({ seat, ...page }) => segmentsOf(seat, page),

@@ -190,6 +190,19 @@ export interface BucketInfo {
   readonly owner: string
   readonly versioning: Versioning
   readonly hasLock: boolean
+  /** How long new versions are kept at least; needs `hasLock`. */
+  readonly retention?: DefaultRetention | undefined
+}
+
+export interface DefaultRetention {
+  readonly mode: Retention['mode']
+  readonly forMs: number
+}
+
+export interface BucketChange {
+  readonly versioning?: Versioning | undefined
+  readonly hasLock?: boolean | undefined
+  readonly retention?: DefaultRetention | 'none' | undefined
 }
 
 export interface BucketUsage {
@@ -215,6 +228,20 @@ export interface UploadedPart {
 
 export interface UploadInfo extends UploadName {
   readonly begun: Date
+}
+
+/** With what its object will be, as it was said when it began. */
+export interface UploadDetails extends UploadInfo {
+  readonly settings: ObjectSettings
+}
+
+export interface LockChange {
+  readonly retention?: Retention | 'none' | undefined
+  readonly hasLegalHold?: boolean | undefined
+}
+
+export interface VersionOptions extends CallOptions {
+  readonly version?: string | undefined
 }
 
 /** Where the bytes of an object are. */
@@ -260,6 +287,27 @@ export interface Store {
   get(place: ObjectPlace, options?: GetOptions): Promise<ObjectReading>
   head(place: ObjectPlace, options?: Omit<GetOptions, 'from' | 'to'>): Promise<ObjectInfo>
   delete(place: ObjectPlace, options?: DeleteOptions): Promise<Deleted>
+  /** Replaces the tags of a version that is there. Returns its name. */
+  setTags(
+    place: ObjectPlace,
+    tags: Readonly<Record<string, string>>,
+    options?: VersionOptions,
+  ): Promise<{ readonly version: string }>
+  /** @throws {HoldfastError} `OBJECT_LOCKED` if that would weaken a lock */
+  setLock(
+    place: ObjectPlace,
+    lock: LockChange,
+    options?: VersionOptions & { readonly bypassesGovernance?: boolean | undefined },
+  ): Promise<void>
+  /** The parts that a whole object was uploaded in, in order; none if it came whole. */
+  partsOf(
+    place: ObjectPlace,
+    options?: ReadOptions & {
+      readonly version?: string | undefined
+      readonly after?: number | undefined
+      readonly limit?: number | undefined
+    },
+  ): Promise<readonly UploadedPart[]>
   /** By reference: no bytes are moved. */
   copy(from: ObjectPlace, to: ObjectPlace, options?: CopyOptions): Promise<Written>
   /** Everything in order, page after page as it is consumed. */
@@ -272,11 +320,7 @@ export interface Store {
 
   createBucket(name: string, options?: BucketOptions): Promise<BucketInfo>
   bucket(name: string, options?: ReadOptions): Promise<BucketInfo>
-  changeBucket(
-    name: string,
-    change: { readonly versioning?: Versioning; readonly hasLock?: boolean },
-    options?: CallOptions,
-  ): Promise<BucketInfo>
+  changeBucket(name: string, change: BucketChange, options?: CallOptions): Promise<BucketInfo>
   /** @throws {HoldfastError} `BUCKET_NOT_EMPTY` */
   deleteBucket(name: string, options?: CallOptions): Promise<void>
   buckets(options?: ReadOptions): AsyncIterable<BucketInfo>
@@ -317,6 +361,8 @@ export interface Store {
       },
   ): Promise<Written>
   abortUpload(upload: UploadName, options?: CallOptions): Promise<void>
+  /** @throws {HoldfastError} `NO_SUCH_UPLOAD` */
+  upload(upload: UploadName, options?: ReadOptions): Promise<UploadDetails>
   uploads(
     bucket: string,
     options?: ReadOptions & { readonly after?: Uint8Array; readonly limit?: number },

@@ -69,6 +69,7 @@ test('every question is answered over the wire as it is from the rows', async ()
   assert.ok(contents.length > 0)
   for (const name of contents) {
     await same('content', name)
+    await same('watch', name)
     await same('parts', { ...name, after: 0, limit: 10 })
     await same('extents', { ...name, fromBytes: 1, lengthBytes: 1_000 })
     const answered = here(host, 'extents', { ...name, fromBytes: 0, lengthBytes: 1_000 })
