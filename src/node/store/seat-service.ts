@@ -14,15 +14,15 @@ import type { RosterEntry } from '../../membership/roster.ts'
 import type { PeerView } from '../../placement/peer-view.ts'
 import type { Members } from '../admission/member-book.ts'
 import { type Space, spaceOf } from '../fragments/tell-space.ts'
-import type { NodeKv } from '../kv/node-kv.ts'
+import type { KvEntry, NodeKv } from '../kv/node-kv.ts'
 import type { MembershipService } from '../membership/membership-service.ts'
-import { drainKey, drainValue, peerValue, seatKey, SEATS, SeatTable } from './seat-table.ts'
-import type { Drain, Seats } from './seats.ts'
+import { seatKey, SEATS_PREFIX, SeatTable, seatValue } from './seat-table.ts'
+import { DRAINS_PREFIX, type Seats } from './seats.ts'
 
 export interface SeatOptions {
   readonly self: PeerId
   readonly environment: Pick<Environment, 'clock' | 'timers'>
-  readonly kv: Pick<NodeKv, 'list' | 'cas' | 'put' | 'delete' | 'watch' | 'revision'>
+  readonly kv: Pick<NodeKv, 'list' | 'cas' | 'watch' | 'revision'>
   readonly book: Members
   readonly membership: Pick<MembershipService, 'roster' | 'peer' | 'onChange'>
   /** Whether this peer leads the system group now. */
@@ -54,7 +54,8 @@ export class SeatService implements Seats {
     this.#options = options
     this.#startedMs = options.environment.clock.monotonicMs()
     this.#tasks = new Tasks({ onFailure: ({ error }) => options.onFailure(error) })
-    this.#tasks.start('watch seats', signal => this.#watch(signal))
+    for (const prefix of [SEATS_PREFIX, DRAINS_PREFIX])
+      this.#tasks.start(`watch ${prefix}`, signal => this.#watch(prefix, signal))
     this.#tasks.start('give out seats', signal => this.#giveOut(signal))
     this.#unwatch = options.membership.onChange(() => this.#tell())
   }
@@ -102,18 +103,6 @@ export class SeatService implements Seats {
     return () => this.#listeners.delete(listener)
   }
 
-  drainOf(seat: number): Drain | undefined {
-    return this.#table.drainOf(seat)
-  }
-
-  async setDrain(seat: number, drain: Drain | undefined, signal?: AbortSignal): Promise<void> {
-    const { kv } = this.#options
-    const key = drainKey(seat)
-    if (drain === undefined) await kv.delete(key, { signal })
-    else await kv.put(key, drainValue(drain), { signal })
-    if (this.#table.learn(key, drain && drainValue(drain))) this.#tell()
-  }
-
   async close(): Promise<void> {
     this.#unwatch()
     await this.#tasks.stop('seats are closed')
@@ -131,17 +120,17 @@ export class SeatService implements Seats {
     const space = isSelf ? spaceOf(usage()) : (entry?.vitals ?? { usedBytes: 0, freeBytes: 0 })
     return {
       seat,
-      state: this.#stateOf(seat, isSelf ? 'alive' : entry?.state),
+      state: this.#stateOf(peer, isSelf ? 'alive' : entry?.state),
       zone,
       freeBytes: space.freeBytes,
       capacityBytes: space.usedBytes + space.freeBytes,
     }
   }
 
-  #stateOf(seat: number, known: RosterEntry['state'] | undefined): PeerView['state'] {
+  #stateOf(peer: PeerId, known: RosterEntry['state'] | undefined): PeerView['state'] {
     switch (known) {
       case 'alive':
-        return this.drainOf(seat) === undefined ? 'alive' : 'draining'
+        return this.#table.isDraining(peer) ? 'draining' : 'alive'
       case 'suspect':
         return 'suspect'
       case 'dead':
@@ -155,10 +144,10 @@ export class SeatService implements Seats {
   }
 
   /** Reads what there is, then follows; anew whenever the map cannot be asked, or forgot. */
-  async #watch(signal: AbortSignal): Promise<void> {
+  async #watch(prefix: string, signal: AbortSignal): Promise<void> {
     for (;;) {
       try {
-        await this.#follow(signal)
+        await this.#follow(prefix, signal)
       } catch (error) {
         if (codeOf(error) === undefined || signal.aborted) throw error
         await sleep(this.#options.environment.timers, AGAIN_MS, signal)
@@ -166,16 +155,19 @@ export class SeatService implements Seats {
     }
   }
 
-  async #follow(signal: AbortSignal): Promise<void> {
+  async #follow(prefix: string, signal: AbortSignal): Promise<void> {
     const { kv } = this.#options
     const from = await kv.revision({ signal })
-    for (let after = '', isMore = true; isMore;) {
-      const page = await kv.list(SEATS, { after, signal })
-      this.#learn(page.entries)
+    const entries: KvEntry[] = []
+    for (let isMore = true; isMore;) {
+      const page = await kv.list(prefix, { after: entries.at(-1)?.key ?? '', signal })
+      entries.push(...page.entries)
       isMore = page.isMore
-      after = page.entries.at(-1)?.key ?? after
     }
-    for await (const change of kv.watch(SEATS, from, signal)) this.#learn([change])
+    if (prefix === DRAINS_PREFIX) this.#table.resetDrains()
+    this.#learn(entries)
+    this.#tell()
+    for await (const change of kv.watch(prefix, from, signal)) this.#learn([change])
   }
 
   #learn(
@@ -205,7 +197,7 @@ export class SeatService implements Seats {
       .find(each => this.seatOf(each) === undefined && book.statusOf(each).state === 'member')
     if (peer === undefined) return false
     const key = seatKey(this.#table.free)
-    const value = peerValue(peer)
+    const value = seatValue(peer)
     const answer = await kv.cas({ key, expected: { type: 'absent' }, value }, { signal })
     if (answer.type === 'written') this.#learn([{ key, value }])
     else if (answer.entry !== undefined) this.#learn([answer.entry])

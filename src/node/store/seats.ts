@@ -2,6 +2,12 @@ import type { PeerId } from '../../base/environment.ts'
 import type { PeerView } from '../../placement/peer-view.ts'
 
 /**
+ * Under this prefix the replicated map has the peers that are to be emptied, by their ids, as long
+ * as they are: `views` calls those that live `draining`, so that nothing new goes there.
+ */
+export const DRAINS_PREFIX = 'drains/'
+
+/**
  * The numbers of peers in the catalog. Each member gets one when it is first seen by the leader of
  * the system group, in the replicated map, for good: a number is never given to somebody else.
  */
@@ -17,11 +23,4 @@ export interface Seats {
   uptime(): number
   /** Told when `views` may have changed. */
   onChange(listener: () => void): () => void
-
-  /** Whether a peer is to be emptied: its state in `views` is `draining`, alive or not. */
-  drainOf(seat: number): Drain | undefined
-  /** Says so, or takes it back with undefined, for all peers. @throws what the replicated map throws */
-  setDrain(seat: number, drain: Drain | undefined, signal?: AbortSignal): Promise<void>
 }
-
-export type Drain = 'draining' | 'drained'
