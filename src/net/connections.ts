@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 
-import type { Connection, Stream } from '@libp2p/interface'
+import type { Connection } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 
 import type { Environment, PeerId } from '../base/environment.ts'
@@ -14,6 +14,7 @@ import type { Node } from './libp2p-node.ts'
 import { CLOSE_MS, DIAL_MS, NEGOTIATION_MS, PROVISIONAL_MS, REDIAL_YIELD_MS } from './limits.ts'
 import type { Links } from './links.ts'
 import type { PeerPolicy } from './peer-policy.ts'
+import { type Pipe, StreamPipe } from './pipe.ts'
 import { Redialler } from './redialler.ts'
 import type { Refusals } from './refusals.ts'
 
@@ -112,14 +113,15 @@ export class Connections implements Links, Insiders {
     return host !== undefined && isIP(host) !== 0 ? host : undefined
   }
 
-  async open(peer: PeerId, protocol: string, signal?: AbortSignal): Promise<Stream> {
+  async open(peer: PeerId, protocol: string, signal?: AbortSignal): Promise<Pipe> {
     const connection = await this.connect(peer, signal)
     const deadline = AbortSignal.timeout(NEGOTIATION_MS)
     try {
-      return await connection.newStream(protocol, {
+      const stream = await connection.newStream(protocol, {
         signal: signal === undefined ? deadline : AbortSignal.any([deadline, signal]),
         runOnLimitedConnection: this.#options.relayed.has(protocol),
       })
+      return new StreamPipe(stream)
     } catch (error) {
       signal?.throwIfAborted()
       if (error instanceof Error && error.name === 'UnsupportedProtocolError') {

@@ -1,12 +1,11 @@
-import type { Stream } from '@libp2p/interface'
-
 import { concat, fromUtf8, toUtf8 } from '../base/bytes.ts'
 import { type Clock, DATAGRAM_BYTES_MAX, type PeerId } from '../base/environment.ts'
 import { HoldfastError } from '../base/errors.ts'
 import { FlowMeter } from './flow-meter.ts'
 import { FrameReader } from './frame-reader.ts'
 import { DATAGRAM_AGE_MS_MAX, DATAGRAM_KIND_BYTES_MAX, DATAGRAM_KINDS_MAX } from './limits.ts'
-import { isOver, isWritable, type Links, onBytes, onClose } from './links.ts'
+import type { Links } from './links.ts'
+import type { Pipe } from './pipe.ts'
 import type { Refusals } from './refusals.ts'
 
 export interface DatagramsOptions {
@@ -22,17 +21,19 @@ interface Waiting {
   readonly sinceMs: number
 }
 
-/** One peer: the stream its datagrams leave on, and the newest of each kind that cannot leave yet. */
+/** One peer: the pipe its datagrams leave on, and the newest of each kind that cannot leave yet. */
 interface Lane {
-  stream: Stream | undefined
+  pipe: Pipe | undefined
   isOpening: boolean
+  /** A better way came up while this one was being opened. */
+  isOutdated: boolean
   readonly waiting: Map<string, Waiting>
 }
 
 /**
- * Small messages on one long-lived stream per pair of peers. A message that finds the stream full
+ * Small messages on one long-lived pipe per pair of peers. A message that finds the pipe full
  * waits in the slot of its kind, where a newer one replaces it, so a slow peer costs no memory and
- * gets no stale news. Where both opened a stream at once, the one of the smaller peer id stays.
+ * gets no stale news. Where both opened a pipe at once, the one of the smaller peer id stays.
  *
  * A frame is `u32 length | u8 length of the kind | kind | bytes`.
  */
@@ -56,28 +57,43 @@ export class Datagrams {
     }
     const frame = encode(kind, bytes)
     const lane = this.#laneOf(to)
-    if (lane.stream !== undefined && canTake(lane.stream)) {
-      this.#transmit(lane.stream, frame)
+    if (lane.pipe !== undefined && canTake(lane.pipe)) {
+      this.#transmit(lane.pipe, frame)
       return
     }
     if (lane.waiting.size >= DATAGRAM_KINDS_MAX && !lane.waiting.has(kind)) return
     lane.waiting.set(kind, { frame, sinceMs: this.#options.clock.monotonicMs() })
-    if (lane.stream === undefined && !lane.isOpening) void this.#open(to, lane)
+    if (lane.pipe === undefined && !lane.isOpening) void this.#open(to, lane)
   }
 
-  /** A peer opened its stream to us. */
-  accept(from: PeerId, stream: Stream): void {
-    this.#listen(from, stream)
+  /** There is a better way to this peer now; what follows goes there. */
+  renew(peer: PeerId): void {
+    const lane = this.#lanes.get(peer)
+    if (lane === undefined) return
+    lane.isOutdated = lane.isOpening
+    const before = lane.pipe
+    lane.pipe = undefined
+    before?.close()
+    if (lane.waiting.size > 0 && !lane.isOpening) void this.#open(peer, lane)
+  }
+
+  /** A peer opened its pipe to us. */
+  accept(from: PeerId, pipe: Pipe): void {
+    this.#listen(from, pipe)
     const lane = this.#laneOf(from)
-    const isKept =
-      lane.stream === undefined || isOver(lane.stream) || from < this.#options.links.self
-    if (isKept) this.#use(lane, stream)
+    const isKept = lane.pipe === undefined || lane.pipe.isOver || from < this.#options.links.self
+    if (isKept) this.#use(lane, pipe)
   }
 
   #laneOf(peer: PeerId): Lane {
     const known = this.#lanes.get(peer)
     if (known !== undefined) return known
-    const lane = { stream: undefined, isOpening: false, waiting: new Map<string, Waiting>() }
+    const lane = {
+      pipe: undefined,
+      isOpening: false,
+      isOutdated: false,
+      waiting: new Map<string, Waiting>(),
+    }
     this.#lanes.set(peer, lane)
     return lane
   }
@@ -85,64 +101,67 @@ export class Datagrams {
   async #open(to: PeerId, lane: Lane): Promise<void> {
     lane.isOpening = true
     try {
-      const stream = await this.#options.links.open(to, this.#options.protocol)
-      this.#listen(to, stream)
-      const isKept = lane.stream === undefined || this.#options.links.self < to
-      if (isKept) this.#use(lane, stream)
-      else closeQuietly(stream)
+      const pipe = await this.#options.links.open(to, this.#options.protocol)
+      this.#listen(to, pipe)
+      const isKept = lane.pipe === undefined || this.#options.links.self < to
+      if (isKept) this.#use(lane, pipe)
+      else pipe.close()
     } catch {
       // Nobody there: datagrams may be lost.
       lane.waiting.clear()
-      if (lane.stream === undefined) this.#lanes.delete(to)
+      if (lane.pipe === undefined) this.#lanes.delete(to)
     } finally {
       lane.isOpening = false
     }
+    if (!lane.isOutdated) return
+    lane.isOutdated = false
+    this.renew(to)
   }
 
-  #use(lane: Lane, stream: Stream): void {
-    const before = lane.stream
-    lane.stream = stream
+  #use(lane: Lane, pipe: Pipe): void {
+    const before = lane.pipe
+    lane.pipe = pipe
     const flush = (): void => {
-      if (lane.stream === stream) this.#flush(lane, stream)
+      if (lane.pipe === pipe) this.#flush(lane, pipe)
     }
-    stream.addEventListener('drain', flush)
+    pipe.onDrain(flush)
     flush()
     // The other side may still be sending on it; it closes its own end when ours is closed.
-    if (before !== undefined) closeQuietly(before)
+    if (before !== undefined) before.close()
   }
 
-  #flush(lane: Lane, stream: Stream): void {
+  #flush(lane: Lane, pipe: Pipe): void {
     const oldestMs = this.#options.clock.monotonicMs() - DATAGRAM_AGE_MS_MAX
     for (const [kind, { frame, sinceMs }] of lane.waiting) {
-      if (!canTake(stream)) return
+      if (!canTake(pipe)) return
       lane.waiting.delete(kind)
-      if (sinceMs >= oldestMs) this.#transmit(stream, frame)
+      if (sinceMs >= oldestMs) this.#transmit(pipe, frame)
     }
   }
 
-  #transmit(stream: Stream, frame: Uint8Array): void {
+  #transmit(pipe: Pipe, frame: Uint8Array): void {
     this.flow.sentBytes += frame.length
-    stream.send(frame)
+    pipe.send(frame)
   }
 
-  #listen(from: PeerId, stream: Stream): void {
+  #listen(from: PeerId, pipe: Pipe): void {
     const reader = new FrameReader(DATAGRAM_BYTES_MAX + DATAGRAM_KIND_BYTES_MAX + 1, frame =>
       this.#receive(from, frame),
     )
-    onBytes(stream, chunk => {
+    pipe.onBytes(chunk => {
       try {
         reader.push(chunk)
       } catch (error) {
         if (!(error instanceof HoldfastError)) throw error
         this.#options.refusals.refuse('malformed', from, `datagram: ${error.message}`)
-        stream.abort(error)
+        pipe.abort(error)
       }
     })
-    stream.addEventListener('remoteCloseWrite', () => closeQuietly(stream))
-    onClose(stream, () => {
+    pipe.onEnd(() => pipe.close())
+    pipe.onClose(() => {
       const lane = this.#lanes.get(from)
-      if (lane?.stream !== stream) return
-      lane.stream = undefined
+      if (lane?.pipe !== pipe) return
+      lane.pipe = undefined
       if (!lane.isOpening) this.#lanes.delete(from)
     })
   }
@@ -162,11 +181,7 @@ export class Datagrams {
   }
 }
 
-function closeQuietly(stream: Stream): void {
-  if (!isOver(stream)) stream.close().catch(() => undefined)
-}
-
-const canTake = (stream: Stream): boolean => isWritable(stream) && !stream.writableNeedsDrain
+const canTake = (pipe: Pipe): boolean => pipe.isWritable && !pipe.isFull
 
 function encode(kind: string, bytes: Uint8Array): Uint8Array {
   const name = fromUtf8(kind)

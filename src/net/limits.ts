@@ -119,3 +119,15 @@ export const LANE_PENALTY_MS = 600_000
 export const LANE_SOCKETS_MAX = 512
 /** Received bytes on their way to the main thread, per socket: more than any window. */
 export const LANE_UNTAKEN_BYTES_MAX = 4_194_304
+
+/** Wires with one peer, unused tickets included: one that each side called, and one more of each. */
+export const WIRES_PER_PEER_MAX = 4
+/** Pipes of one wire at once. */
+export const WIRE_PIPES_MAX = 64
+/** What may wait on a wire before those who can wait have to. */
+export const WIRE_BACKLOG_BYTES = 1_048_576
+/** How long a stream waits for its wire before it takes the other way. */
+export const WIRE_WAIT_MS = 500
+/** How long the wire to a peer is left alone after it did not work, and after it was not to be had. */
+export const WIRE_PENALTY_MS = 60_000
+export const WIRE_PAUSE_MS = 1_000

@@ -18,6 +18,11 @@ export type NetEvent =
   | { readonly type: 'lane-failed'; readonly peer: PeerId; readonly error: string }
   /** This peer has no lane (any more); libp2p streams carry everything. */
   | { readonly type: 'lane-off'; readonly error: string }
+  | { readonly type: 'wire'; readonly port: number }
+  /** There is no wire to a peer; for a while libp2p carries what would go over it. */
+  | { readonly type: 'wire-failed'; readonly peer: PeerId; readonly error: string }
+  /** This peer can be called by no wire; it may still call others. */
+  | { readonly type: 'wire-off'; readonly error: string }
   /** The address book could not be read or written; the peer goes on without. */
   | { readonly type: 'address-book-failed'; readonly error: unknown }
   | { readonly type: 'stop-timeout' }
@@ -43,5 +48,5 @@ export type RefusalReason =
   | 'bad-topic-message'
   /** An address that no peer may be dialled at. */
   | 'bad-address'
-  /** A ticket for the lane that is unknown, used or expired, or a silent socket there. */
+  /** A ticket for the lane or a wire that is unknown, used or expired, or a silent socket there. */
   | 'bad-ticket'

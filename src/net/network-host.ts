@@ -94,6 +94,8 @@ interface ConnectionStatus {
   readonly streams: number
   /** Sockets of the lane, on which bulk streams run where the peer is reachable directly. */
   readonly lanes: number
+  /** Sockets that carry what is small and waited for. */
+  readonly wires: number
 }
 
 interface Traffic {

@@ -23,6 +23,12 @@ export interface NetworkOptions {
    * @default any free port, at the first address of `listen`
    */
   readonly lane?: LaneOptions | false
+  /**
+   * Where wires are accepted, which carry what is small and waited for between peers of one group;
+   * port 0 takes any free one. False: no wires.
+   * @default any free port, at the first address of `listen`
+   */
+  readonly wire?: LaneOptions | false
   /** Look for peers of this network on the local network. @default false */
   readonly mdns?: boolean
   /** Ways through address translation. @default none */

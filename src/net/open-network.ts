@@ -1,5 +1,3 @@
-import type { Stream } from '@libp2p/interface'
-
 import {
   type ByteStream,
   type OutgoingRequest,
@@ -12,6 +10,7 @@ import { AddressBook } from './address-book.ts'
 import { hostOf, parseAddress } from './address-rules.ts'
 import { Connections } from './connections.ts'
 import { Datagrams } from './datagrams.ts'
+import { notAuthorised, unknownProtocol } from './failures.ts'
 import { FlowMeter } from './flow-meter.ts'
 import { Gate } from './gate.ts'
 import type { GroupLocator } from './group-locator.ts'
@@ -19,23 +18,26 @@ import { hasLaneTls } from './lane/lane-tls.ts'
 import { Lane } from './lane/lane.ts'
 import { createNode, type Node } from './libp2p-node.ts'
 import { LOOKUP_MS, STOP_MS } from './limits.ts'
+import type { Links } from './links.ts'
 import { Locators } from './locators.ts'
 import type { NetworkHost, NetworkStatus } from './network-host.ts'
 import type { NetworkOptions } from './network-options.ts'
 import type { Channel } from './peer-policy.ts'
+import { type Pipe, StreamPipe } from './pipe.ts'
 import { ProtocolNames } from './protocol-names.ts'
 import { Refusals } from './refusals.ts'
-import { LANE_PROTOCOL, Requests } from './requests.ts'
+import { LANE_PROTOCOL, Requests, WIRE_PROTOCOL } from './requests.ts'
 import { StreamChannel, StreamServices } from './stream-channel.ts'
 import { Topics } from './topics.ts'
+import { Wires } from './wire/wires.ts'
+
+/**
+ * Streams and requests that carry little, and that somebody waits for: their peers get a wire. The
+ * detour through the lane's thread would cost them more than it saves.
+ */
+const isPrompt = (protocol: string): boolean => /^(raft|kv|catalog)\//.test(protocol)
 
 /** Starts a peer's network: listens, and is ready for handlers. */
-/**
- * Streams that carry little and wait for nothing: what agreement waits for does not take the detour
- * through the lane's thread, which costs more than it saves there.
- */
-const PROMPT = 'raft/'
-
 export async function openNetwork(options: NetworkOptions): Promise<NetworkHost> {
   const host = await Libp2pNetwork.create(options)
   await host.start()
@@ -61,6 +63,7 @@ class Libp2pNetwork implements NetworkHost {
   readonly #names: ProtocolNames
   readonly #node: Node
   readonly #book: AddressBook
+  readonly #gate: Gate
   readonly #refusals: Refusals
   readonly #locators: Locators
   readonly #connections: Connections
@@ -70,6 +73,7 @@ class Libp2pNetwork implements NetworkHost {
   readonly #services: StreamServices
   readonly #streams: StreamChannel
   readonly #lane: Lane | undefined
+  readonly #wires: Wires | undefined
   readonly #relayed: ReadonlySet<string>
   readonly #peerListeners: PeerListener[] = []
   readonly #addressListeners: ((addresses: readonly string[]) => void)[] = []
@@ -106,6 +110,7 @@ class Libp2pNetwork implements NetworkHost {
     this.#names = names
     this.#node = node
     this.#book = book
+    this.#gate = gate
     this.#refusals = refusals
     this.#locators = locators
     const { datagram, request, join } = names
@@ -124,7 +129,12 @@ class Libp2pNetwork implements NetworkHost {
       relayed: this.#relayed,
       onPeer: (peer, state) => this.#peerChanged(peer, state),
     })
-    const links = this.#connections
+    const links: Links = {
+      self,
+      rttMs: peer => this.#connections.rttMs(peer),
+      open: async (peer, protocol, signal) =>
+        this.#wires?.to(peer)?.open(protocol) ?? this.#connections.open(peer, protocol, signal),
+    }
     const may =
       (channel: Channel) =>
       (peer: PeerId, name: string): boolean =>
@@ -144,6 +154,7 @@ class Libp2pNetwork implements NetworkHost {
       new FlowMeter(),
     )
     this.#lane = this.#openLane()
+    this.#wires = this.#openWires()
   }
 
   #openLane(): Lane | undefined {
@@ -164,26 +175,56 @@ class Libp2pNetwork implements NetworkHost {
     return own
   }
 
+  #openWires(): Wires | undefined {
+    const { wire = {}, environment, listen, onEvent = () => undefined } = this.#options
+    if (wire === false || !hasLaneTls()) return undefined
+    const wires = new Wires({
+      ...environment,
+      host: wire.host ?? listenHost(listen),
+      port: wire.port ?? 0,
+      refusals: this.#refusals,
+      onEvent,
+      askForTicket: (peer, deadlineMs) =>
+        this.request(peer, WIRE_PROTOCOL, { body: new Uint8Array(), deadlineMs }),
+      hostOf: peer => this.#connections.directHostOf(peer),
+      onPipe: (peer, pipe, protocol) => this.#accept(peer, pipe, protocol),
+      onUp: peer => {
+        this.#datagrams.renew(peer)
+        this.#requests.renew(peer)
+      },
+    })
+    this.onRequest(WIRE_PROTOCOL, from => wires.ticketFor(from), { bodyBytesMax: 0 })
+    return wires
+  }
+
+  /** A pipe of a wire, served as a stream of libp2p is. */
+  #accept(peer: PeerId, pipe: Pipe, protocol: string): void {
+    const { datagram, request, stream } = this.#names
+    if (!this.#gate.mayServe(peer, this.#names.channelOf(protocol))) {
+      this.#refusals.refuse('not-authorised', peer, protocol)
+      pipe.abort(notAuthorised(this.self, protocol))
+    } else if (protocol === datagram) this.#datagrams.accept(peer, pipe)
+    else if (protocol === request) this.#requests.accept('request', peer, pipe)
+    else if (protocol === stream) this.#streams.accept(peer, pipe)
+    else pipe.abort(unknownProtocol(this.self, protocol))
+  }
+
   async start(): Promise<void> {
     const names = this.#names
-    const handle = (
-      protocol: string,
-      limit: number,
-      accept: (peer: PeerId, stream: Stream) => void,
-    ) =>
+    const handle = (protocol: string, limit: number, accept: (peer: PeerId, pipe: Pipe) => void) =>
       this.#node.handle(
         protocol,
-        (stream, connection) => accept(connection.remotePeer.toString(), stream),
+        (stream, connection) => accept(connection.remotePeer.toString(), new StreamPipe(stream)),
         {
           runOnLimitedConnection: this.#relayed.has(protocol),
           maxInboundStreams: limit,
           maxOutboundStreams: limit,
         },
       )
-    await handle(names.datagram, 2, (peer, stream) => this.#datagrams.accept(peer, stream))
-    await handle(names.request, 4, (peer, stream) => this.#requests.accept('request', peer, stream))
-    await handle(names.join, 2, (peer, stream) => this.#requests.accept('join', peer, stream))
-    await handle(names.stream, 32, (peer, stream) => this.#streams.accept(peer, stream))
+    await handle(names.datagram, 2, (peer, pipe) => this.#datagrams.accept(peer, pipe))
+    await handle(names.request, 4, (peer, pipe) => this.#requests.accept('request', peer, pipe))
+    await handle(names.join, 2, (peer, pipe) => this.#requests.accept('join', peer, pipe))
+    await handle(names.stream, 32, (peer, pipe) => this.#streams.accept(peer, pipe))
     this.#topics.attach(this.#node)
     this.#node.addEventListener('self:peer:update', () => this.#announceAddresses())
     for (const peer of this.#book.peers()) this.#connections.learn(peer, this.#book.get(peer))
@@ -200,6 +241,7 @@ class Libp2pNetwork implements NetworkHost {
   }
 
   request(to: PeerId, protocol: string, request: OutgoingRequest): Promise<Uint8Array> {
+    if (isPrompt(protocol)) this.#wires?.want(to)
     return this.#requests.request(to, protocol, request)
   }
 
@@ -210,8 +252,9 @@ class Libp2pNetwork implements NetworkHost {
   async openStream(to: PeerId, protocol: string, signal?: AbortSignal): Promise<ByteStream> {
     signal?.throwIfAborted()
     await this.#connections.connect(to, signal)
-    const isPrompt = protocol.startsWith(PROMPT)
-    const carried = isPrompt ? undefined : await this.#lane?.open(to, protocol, signal)
+    if (isPrompt(protocol)) await this.#wires?.ensure(to)
+    const isBulk = !isPrompt(protocol)
+    const carried = isBulk ? await this.#lane?.open(to, protocol, signal) : undefined
     return carried ?? this.#streams.open(to, protocol, signal)
   }
 
@@ -263,6 +306,7 @@ class Libp2pNetwork implements NetworkHost {
     this.#topics.forget(peer)
     // Its lane goes down with its connection; one that had just come in was not announced yet.
     this.#lane?.drop(peer)
+    this.#wires?.drop(peer)
     return this.#connections.drop(peer)
   }
 
@@ -323,6 +367,7 @@ class Libp2pNetwork implements NetworkHost {
         rttMs: connection.rtt,
         streams: connection.streams.length,
         lanes: this.#lane?.countOf(connection.remotePeer.toString()) ?? 0,
+        wires: this.#wires?.countOf(connection.remotePeer.toString()) ?? 0,
       })),
       waiting: this.#connections.waiting(),
       traffic: {
@@ -339,6 +384,7 @@ class Libp2pNetwork implements NetworkHost {
     this.#connections.stop()
     this.#locators.stop()
     await this.#book.close()
+    this.#wires?.stop()
     await this.#lane?.stop()
     const { timers } = this.#options.environment
     const controller = new AbortController()
@@ -351,7 +397,10 @@ class Libp2pNetwork implements NetworkHost {
   }
 
   #peerChanged(peer: PeerId, state: 'up' | 'down'): void {
-    if (state === 'down') this.#lane?.drop(peer)
+    if (state === 'down') {
+      this.#lane?.drop(peer)
+      this.#wires?.drop(peer)
+    }
     for (const listener of this.#peerListeners) listener({ peer, state })
   }
 

@@ -1,27 +1,25 @@
-import type { Stream } from '@libp2p/interface'
-
 import { SEND_BYTES_MAX } from './limits.ts'
-import { isWritable } from './links.ts'
+import type { Pipe } from './pipe.ts'
 
 const HEADER_BYTES = 4
 
 /**
- * Frames that wait for their turn on a stream. What is pushed in one turn of the event loop leaves
- * in one piece, which is an order of magnitude cheaper than a send each; while the stream is full,
+ * Frames that wait for their turn on a pipe. What is pushed in one turn of the event loop leaves
+ * in one piece, which is an order of magnitude cheaper than a send each; while the pipe is full,
  * everything waits for its drain.
  */
 export class Outbox {
-  readonly #stream: Stream
+  readonly #pipe: Pipe
   #frames: Uint8Array[] = []
   #bytes = 0
   #isScheduled = false
 
-  constructor(stream: Stream) {
-    this.#stream = stream
-    stream.addEventListener('drain', this.#flush)
+  constructor(pipe: Pipe) {
+    this.#pipe = pipe
+    pipe.onDrain(this.#flush)
   }
 
-  /** Bytes not yet handed to the stream. */
+  /** Bytes not yet handed to the pipe. */
   get waitingBytes(): number {
     return this.#bytes
   }
@@ -37,12 +35,12 @@ export class Outbox {
 
   readonly #flush = (): void => {
     this.#isScheduled = false
-    while (this.#bytes > 0 && isWritable(this.#stream) && !this.#stream.writableNeedsDrain) {
-      this.#stream.send(this.#takeBatch())
+    while (this.#bytes > 0 && this.#pipe.isWritable && !this.#pipe.isFull) {
+      this.#pipe.send(this.#takeBatch())
     }
   }
 
-  /** The stream keeps what it is given, hence a buffer of its own each time. */
+  /** The pipe keeps what it is given, hence a buffer of its own each time. */
   #takeBatch(): Uint8Array {
     let count = 0
     let size = 0

@@ -1,5 +1,3 @@
-import type { Stream } from '@libp2p/interface'
-
 import { toUtf8 } from '../base/bytes.ts'
 import type { OutgoingRequest, PeerId, Timers } from '../base/environment.ts'
 import { HoldfastError } from '../base/errors.ts'
@@ -7,8 +5,9 @@ import { busy, failureFromText, malformed, timedOut, unreachable } from './failu
 import type { FlowMeter } from './flow-meter.ts'
 import { FrameReader } from './frame-reader.ts'
 import { OUTBOX_BYTES_MAX } from './limits.ts'
-import { isOver, type Links, onBytes, onClose } from './links.ts'
+import type { Links } from './links.ts'
 import { Outbox } from './outbox.ts'
+import type { Pipe } from './pipe.ts'
 import type { Refusals } from './refusals.ts'
 import { decodeRequestFrame, encodeRequestFrame, FRAME_OVERHEAD_BYTES } from './request-frames.ts'
 
@@ -26,16 +25,18 @@ interface Call {
   readonly reject: (error: unknown) => void
 }
 
-/** The stream our questions to one peer go out on, and those it has yet to answer. */
+/** The pipe our questions to one peer go out on, and those it has yet to answer. */
 interface Line {
-  readonly stream: Stream
+  readonly pipe: Pipe
   readonly outbox: Outbox
   readonly calls: Map<number, Call>
   lastId: number
+  /** New questions go another way; it ends with its last answer. */
+  isRetired: boolean
 }
 
 /**
- * Our side of requests: one stream per peer, opened for the first question and again after a loss.
+ * Our side of requests: one pipe per peer, opened for the first question and again after a loss.
  * Whatever becomes of a question, it is answered once, at its deadline at the latest.
  */
 export class RequestCaller {
@@ -94,7 +95,7 @@ export class RequestCaller {
     { protocol, body, call }: { protocol: string; body: Uint8Array; call: Call },
   ): () => void {
     const { outbox, calls } = line
-    if (isOver(line.stream)) {
+    if (line.pipe.isOver) {
       call.reject(unreachable(to))
       return nothing
     }
@@ -108,8 +109,24 @@ export class RequestCaller {
     this.#options.flow.sentBytes += body.length
     outbox.push(encodeRequestFrame({ kind: 'request', id, protocol, body }))
     return () => {
-      if (calls.delete(id)) outbox.push(encodeRequestFrame({ kind: 'cancel', id }))
+      if (!calls.delete(id)) return
+      outbox.push(encodeRequestFrame({ kind: 'cancel', id }))
+      endIfDone(line)
     }
+  }
+
+  /** There is a better way to this peer now: new questions go there. */
+  renew(peer: PeerId): void {
+    const opening = this.#lines.get(peer)
+    this.#lines.delete(peer)
+    opening?.then(
+      line => {
+        line.isRetired = true
+        endIfDone(line)
+      },
+      // Those who waited for it were told.
+      () => undefined,
+    )
   }
 
   #lineTo(peer: PeerId): Promise<Line> {
@@ -126,32 +143,39 @@ export class RequestCaller {
   }
 
   async #open(peer: PeerId, forget: () => void): Promise<Line> {
-    const stream = await this.#options.links.open(peer, this.#options.protocol)
-    const line: Line = { stream, outbox: new Outbox(stream), calls: new Map(), lastId: 0 }
+    const pipe = await this.#options.links.open(peer, this.#options.protocol)
+    const line: Line = {
+      pipe,
+      outbox: new Outbox(pipe),
+      calls: new Map(),
+      lastId: 0,
+      isRetired: false,
+    }
     const reader = new FrameReader(this.#options.bodyBytesMax + FRAME_OVERHEAD_BYTES, frame =>
       this.#receive(peer, line, frame),
     )
-    onBytes(stream, chunk => {
+    pipe.onBytes(chunk => {
       try {
         reader.push(chunk)
       } catch (error) {
         if (!(error instanceof HoldfastError)) throw error
         this.#options.refusals.refuse('malformed', peer, `answer: ${error.message}`)
-        stream.abort(error)
+        pipe.abort(error)
       }
     })
     const end = (): void => {
       forget()
       for (const { reject } of line.calls.values()) reject(unreachable(peer))
       line.calls.clear()
-      if (!isOver(stream)) stream.abort(unreachable(peer))
+      pipe.abort(unreachable(peer))
     }
-    stream.addEventListener('remoteCloseWrite', end, { once: true })
-    onClose(stream, end)
+    pipe.onEnd(end)
+    pipe.onClose(end)
     return line
   }
 
-  #receive(peer: PeerId, { calls }: Line, bytes: Uint8Array): void {
+  #receive(peer: PeerId, line: Line, bytes: Uint8Array): void {
+    const { calls } = line
     const frame = decodeRequestFrame(bytes)
     if (frame.kind !== 'answer' && frame.kind !== 'failure') throw malformed('answer: kind')
     // One that came too late belongs to nobody any more.
@@ -160,7 +184,12 @@ export class RequestCaller {
     this.#options.flow.receivedBytes += frame.body.length
     if (frame.kind === 'answer') call?.resolve(frame.body.slice())
     else call?.reject(failureFromText(toUtf8(frame.body), peer))
+    endIfDone(line)
   }
+}
+
+function endIfDone({ isRetired, calls, pipe }: Line): void {
+  if (isRetired && calls.size === 0) pipe.close()
 }
 
 const nothing = (): void => undefined

@@ -1,5 +1,3 @@
-import type { Stream } from '@libp2p/interface'
-
 import { fromUtf8 } from '../base/bytes.ts'
 import {
   type PeerId,
@@ -20,8 +18,8 @@ import {
 import type { FlowMeter } from './flow-meter.ts'
 import { FrameReader } from './frame-reader.ts'
 import { REQUEST_BYTES_PER_PEER_MAX, UNTAKEN_BYTES_MAX } from './limits.ts'
-import { isOver, onBytes, onClose } from './links.ts'
 import { Outbox } from './outbox.ts'
+import type { Pipe } from './pipe.ts'
 import type { Refusals } from './refusals.ts'
 import {
   decodeRequestFrame,
@@ -52,10 +50,10 @@ interface Load {
   readonly byProtocol: Map<string, number>
 }
 
-/** A stream on which a peer asks. */
+/** A pipe on which a peer asks. */
 interface Desk {
   readonly from: PeerId
-  readonly stream: Stream
+  readonly pipe: Pipe
   readonly outbox: Outbox
   readonly working: Map<number, AbortController>
 }
@@ -78,28 +76,28 @@ export class RequestServer {
     this.#services.set(protocol, { handler, limits })
   }
 
-  /** A peer opened a stream to ask on. */
-  accept(from: PeerId, stream: Stream): void {
-    const desk: Desk = { from, stream, outbox: new Outbox(stream), working: new Map() }
+  /** A peer opened a pipe to ask on. */
+  accept(from: PeerId, pipe: Pipe): void {
+    const desk: Desk = { from, pipe, outbox: new Outbox(pipe), working: new Map() }
     const reader = new FrameReader(this.#options.bodyBytesMax + FRAME_OVERHEAD_BYTES, frame =>
       this.#receive(desk, frame),
     )
-    onBytes(stream, chunk => {
+    pipe.onBytes(chunk => {
       try {
         reader.push(chunk)
       } catch (error) {
         if (!(error instanceof HoldfastError)) throw error
         this.#options.refusals.refuse('malformed', from, `request: ${error.message}`)
-        stream.abort(error)
+        pipe.abort(error)
       }
     })
     const end = (): void => {
       for (const controller of desk.working.values()) controller.abort(closed('the connection'))
       desk.working.clear()
-      if (!isOver(stream)) stream.close().catch(() => undefined)
+      pipe.close()
     }
-    stream.addEventListener('remoteCloseWrite', end, { once: true })
-    onClose(stream, end)
+    pipe.onEnd(end)
+    pipe.onClose(end)
   }
 
   #receive(desk: Desk, bytes: Uint8Array): void {
@@ -213,12 +211,12 @@ export class RequestServer {
   }
 
   #reply(desk: Desk, frame: RequestFrame & { kind: 'answer' | 'failure' }): void {
-    const { from, stream, outbox } = desk
-    if (isOver(stream)) return
+    const { from, pipe, outbox } = desk
+    if (pipe.isOver) return
     this.#options.flow.sentBytes += frame.body.length
     outbox.push(encodeRequestFrame(frame))
     if (outbox.waitingBytes <= UNTAKEN_BYTES_MAX) return
     this.#options.refusals.refuse('slow-reader', from, `${outbox.waitingBytes} bytes of answers`)
-    stream.abort(closed('a stream whose answers are not taken'))
+    pipe.abort(closed('a stream whose answers are not taken'))
   }
 }

@@ -1,5 +1,3 @@
-import type { Stream } from '@libp2p/interface'
-
 import {
   type OutgoingRequest,
   type PeerId,
@@ -13,6 +11,7 @@ import { FlowMeter } from './flow-meter.ts'
 import type { Gate } from './gate.ts'
 import { JOIN_BYTES_MAX, JOIN_REQUESTS_MAX } from './limits.ts'
 import type { Links } from './links.ts'
+import type { Pipe } from './pipe.ts'
 import type { ProtocolNames } from './protocol-names.ts'
 import type { Refusals } from './refusals.ts'
 import { RequestCaller } from './request-caller.ts'
@@ -20,6 +19,8 @@ import { RequestServer } from './request-server.ts'
 
 /** The request by which one host gets a ticket for the lane of another. */
 export const LANE_PROTOCOL = 'lane.open'
+/** The same for a wire. */
+export const WIRE_PROTOCOL = 'wire.open'
 
 export interface RequestsOptions {
   readonly links: Links
@@ -60,9 +61,14 @@ export class Requests {
     this.#servers[this.#doorOf(protocol)].serve(protocol, handler, limits)
   }
 
-  /** A peer opened a stream to ask on. */
-  accept(door: Door, from: PeerId, stream: Stream): void {
-    this.#servers[door].accept(from, stream)
+  /** There is a better way to this peer now: members' requests go there. */
+  renew(peer: PeerId): void {
+    this.#callers.request.renew(peer)
+  }
+
+  /** A peer opened a pipe to ask on. */
+  accept(door: Door, from: PeerId, pipe: Pipe): void {
+    this.#servers[door].accept(from, pipe)
   }
 
   #doorOf(protocol: string): Door {
@@ -86,7 +92,7 @@ export class Requests {
         bodyBytesMax: REQUEST_BYTES_MAX,
         // Tickets are for streams, so who may open those may ask.
         mayServe: (peer, name) =>
-          name === LANE_PROTOCOL
+          name === LANE_PROTOCOL || name === WIRE_PROTOCOL
             ? gate.mayServe(peer, 'stream')
             : gate.mayServe(peer, 'request', name),
       }),

@@ -1,5 +1,3 @@
-import type { Stream } from '@libp2p/interface'
-
 import { concat } from '../base/bytes.ts'
 import {
   type ByteStream,
@@ -16,7 +14,8 @@ import {
   LONG_LINE_WINDOW_BYTES,
   STREAMS_PER_PEER_MAX,
 } from './limits.ts'
-import { isOver, isWritable, type Links, onBytes, onClose } from './links.ts'
+import type { Links } from './links.ts'
+import type { Pipe } from './pipe.ts'
 import type { Refusals } from './refusals.ts'
 import { StreamFrameReader } from './stream-frames.ts'
 
@@ -80,7 +79,7 @@ export interface StreamChannelOptions {
   readonly refusals: Refusals
 }
 
-/** Bulk streams, each on a libp2p stream of its own: for peers that the lane does not reach. */
+/** Streams, each on a pipe of its own: small ones, and bulk to peers that the lane does not reach. */
 export class StreamChannel {
   readonly flow: FlowMeter
   readonly #options: StreamChannelOptions
@@ -104,34 +103,34 @@ export class StreamChannel {
   }
 
   /** A peer opened a stream to us. */
-  accept(from: PeerId, carrying: Stream): void {
+  accept(from: PeerId, carrying: Pipe): void {
     let countOff = nothing
     const stream = this.#carry(from, carrying, protocol => {
       countOff = this.#options.services.answer(from, stream, protocol)
     })
-    onClose(carrying, () => countOff())
+    carrying.onClose(() => countOff())
   }
 
   #carry(
     peer: PeerId,
-    carrying: Stream,
+    carrying: Pipe,
     onOpen: ((protocol: string) => void) | undefined,
   ): CreditStream {
     const { timers, refusals } = this.#options
     const stream = new CreditStream({
       peer,
-      carrier: new StreamCarrier(carrying, this.flow, timers),
+      carrier: new PipeCarrier(carrying, this.flow, timers),
       windowBytes: windowBytes(this.#options.links.rttMs(peer)),
       timers,
       refusals,
       ...(onOpen === undefined ? {} : { onOpen }),
     })
     const reader = new StreamFrameReader(frame => stream.take(frame))
-    onBytes(carrying, chunk => {
+    carrying.onBytes(chunk => {
       this.flow.receivedBytes += chunk.length
       feed(reader, chunk, stream)
     })
-    onClose(carrying, () => stream.lost(unreachable(peer)))
+    carrying.onClose(() => stream.lost(unreachable(peer)))
     return stream
   }
 }
@@ -143,39 +142,39 @@ export class StreamChannel {
 const windowBytes = (rttMs: number | undefined): number =>
   (rttMs ?? 0) > LONG_LINE_MS ? LONG_LINE_WINDOW_BYTES : STREAM_WINDOW_BYTES
 
-class StreamCarrier implements Carrier {
-  readonly #stream: Stream
+class PipeCarrier implements Carrier {
+  readonly #pipe: Pipe
   readonly #flow: FlowMeter
   readonly #timers: Timers
 
-  constructor(stream: Stream, flow: FlowMeter, timers: Timers) {
-    this.#stream = stream
+  constructor(pipe: Pipe, flow: FlowMeter, timers: Timers) {
+    this.#pipe = pipe
     this.#flow = flow
     this.#timers = timers
   }
 
   send(header: Uint8Array<ArrayBuffer>, payload?: Uint8Array): void {
-    if (!isWritable(this.#stream)) return
+    if (!this.#pipe.isWritable) return
     this.#flow.sentBytes += header.length + (payload?.length ?? 0)
     // Small ones in one piece, for each send is a frame of the muxer.
     if (payload === undefined || payload.length > 4_096) {
-      this.#stream.send(header)
+      this.#pipe.send(header)
       // The first may have been one too many.
-      if (payload !== undefined && isWritable(this.#stream)) this.#stream.send(payload)
-    } else this.#stream.send(concat([header, payload]))
+      if (payload !== undefined && this.#pipe.isWritable) this.#pipe.send(payload)
+    } else this.#pipe.send(concat([header, payload]))
   }
 
   done(): void {
-    if (!isOver(this.#stream)) this.#stream.close().catch(() => undefined)
+    this.#pipe.close()
   }
 
   /** Closing lets the reason out first; what still comes in after a while is cut off. */
   breakOff(error: Error): void {
-    if (isOver(this.#stream)) return
+    if (this.#pipe.isOver) return
     const timer = this.#timers.after(LAST_WORDS_MS, () => {
-      if (!isOver(this.#stream)) this.#stream.abort(closed('the stream', error))
+      this.#pipe.abort(closed('the stream', error))
     })
-    onClose(this.#stream, () => timer.cancel())
+    this.#pipe.onClose(() => timer.cancel())
     this.done()
   }
 }

@@ -295,7 +295,7 @@ function logNetwork(log: Log, event: NetEvent): void {
 /** Strangers are asked who they are, as libp2p does, before they have joined; that is no offence. */
 function levelOf(event: NetEvent): 'debug' | 'info' | 'warn' {
   if (event.type === 'listening') return event.addresses.length > 0 ? 'info' : 'debug'
-  if (event.type === 'lane') return 'debug'
+  if (event.type === 'lane' || event.type === 'wire') return 'debug'
   const isIdentify = event.type === 'refused' && /\/id\/(push\/)?1\.0\.0$/.test(event.detail)
   return isIdentify ? 'debug' : 'warn'
 }

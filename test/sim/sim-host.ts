@@ -143,6 +143,7 @@ export class SimHost implements PeerHost {
         rttMs: undefined,
         streams: 0,
         lanes: 0,
+        wires: 0,
       })),
       waiting: [],
       traffic: { datagram: nothing, request: nothing, lane: nothing, stream: nothing },

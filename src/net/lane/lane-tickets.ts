@@ -13,10 +13,16 @@ export interface IssuedTicket {
   readonly key: Uint8Array<ArrayBuffer>
 }
 
+interface OpenTicket {
+  readonly peer: PeerId
+  readonly key: Uint8Array
+  readonly expiry: Timer
+}
+
 /** The tickets this peer has given out and nobody has used: each good once, for a while. */
 export class LaneTickets {
   readonly #timers: Timers
-  readonly #open = new Map<string, { readonly peer: PeerId; readonly expiry: Timer }>()
+  readonly #open = new Map<string, OpenTicket>()
 
   constructor(timers: Timers) {
     this.#timers = timers
@@ -32,14 +38,17 @@ export class LaneTickets {
     const idBytes = randomBytes(TICKET_ID_BYTES)
     const id = toHex(idBytes)
     const expiry = this.#timers.after(TICKET_MS, () => this.#open.delete(id))
-    this.#open.set(id, { peer, expiry })
-    return { id, idBytes, key: new Uint8Array(randomBytes(TICKET_KEY_BYTES)) }
+    const key = new Uint8Array(randomBytes(TICKET_KEY_BYTES))
+    this.#open.set(id, { peer, key, expiry })
+    return { id, idBytes, key }
   }
 
-  /** True if it was still good. */
-  use(id: string): boolean {
-    this.#open.get(id)?.expiry.cancel()
-    return this.#open.delete(id)
+  /** Undefined if it is not good any more. */
+  use(id: string): OpenTicket | undefined {
+    const ticket = this.#open.get(id)
+    ticket?.expiry.cancel()
+    this.#open.delete(id)
+    return ticket
   }
 
   /** Voids those of one peer, or all. */

@@ -324,7 +324,7 @@ export class Lane {
 
   #accepted({ socket: number, peer, id }: FromLane & { type: 'accepted' }): void {
     // A ticket that was dropped meanwhile is good for nothing.
-    if (this.#tickets.use(id)) this.#await(this.#newSocket(number, peer, false))
+    if (this.#tickets.use(id) !== undefined) this.#await(this.#newSocket(number, peer, false))
     else this.#thread.tell({ type: 'close', socket: number })
   }
 
