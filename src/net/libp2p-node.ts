@@ -1,18 +1,10 @@
-import { createHash } from 'node:crypto'
-
 import { gossipsub } from '@chainsafe/libp2p-gossipsub'
-import { autoNATv2 } from '@libp2p/autonat-v2'
-import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
-import { dcutr } from '@libp2p/dcutr'
 import { identify } from '@libp2p/identify'
-import { FaultTolerance, type Libp2p } from '@libp2p/interface'
+import { FaultTolerance, isPeerId, type Libp2p } from '@libp2p/interface'
 import { type KadDHT, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
-import { mdns } from '@libp2p/mdns'
 import { noise } from '@libp2p/noise'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
-import { tls } from '@libp2p/tls'
-import { uPnPNAT } from '@libp2p/upnp-nat'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
 
@@ -26,7 +18,9 @@ import {
   UPGRADE_MS,
 } from './limits.ts'
 import type { NetworkOptions } from './network-options.ts'
+import { localDiscovery, natServices, relayTransport, tlsOnDemand } from './on-demand.ts'
 import type { ProtocolNames } from './protocol-names.ts'
+import { quietLogger } from './quiet-logger.ts'
 
 export interface NodeParts {
   readonly options: NetworkOptions
@@ -46,8 +40,8 @@ export type Node = Libp2p<NodeServices>
 
 type Services = NonNullable<NonNullable<Parameters<typeof createLibp2p>[0]>['services']>
 
-const MDNS_INTERVAL_MS = 5_000
-const MONITOR_INTERVAL_MS = 15_000
+/** All it is good for is the round trip time, which hardly changes; each look costs two streams. */
+const MONITOR_INTERVAL_MS = 60_000
 const MEMBERS_MAX = 200
 /** Sockets beyond the connections: handshakes, and the lane. */
 const SOCKETS_SPARE = 250
@@ -60,6 +54,8 @@ export async function createNode(parts: NodeParts): Promise<Node> {
   const node = await createLibp2p({
     privateKey: identity.privateKey,
     start: false,
+    // Whoever wants to see what libp2p does says so by DEBUG, as its manual tells.
+    ...(process.env['DEBUG'] === undefined ? { logger: quietLogger() } : {}),
     addresses: { listen: [...listen, ...(nat.relay ?? []).map(relay => `${relay}/p2p-circuit`)] },
     // A relay that is away must not keep the peer from starting.
     ...(nat.relay === undefined
@@ -67,10 +63,10 @@ export async function createNode(parts: NodeParts): Promise<Node> {
       : { transportManager: { faultTolerance: FaultTolerance.NO_FATAL } }),
     transports: [
       tcp({ maxConnections: connectionsMax + SOCKETS_SPARE }),
-      ...(nat.relay === undefined ? [] : [circuitRelayTransport()]),
+      ...(await relayTransport(options)),
     ],
     // The dialler's order decides. TLS is faster in bulk, but bulk has the lane.
-    connectionEncrypters: [noise(), tls()],
+    connectionEncrypters: [noise(), tlsOnDemand()],
     streamMuxers: [yamuxWithLimits()],
     connectionManager: {
       maxConnections: connectionsMax,
@@ -91,8 +87,8 @@ export async function createNode(parts: NodeParts): Promise<Node> {
       abortConnectionOnPingFailure: false,
     },
     connectionGater: gate.gater,
-    peerDiscovery: options.mdns === true ? [localDiscovery(options.networkId)] : [],
-    services: { ...services(parts), ...natServices(options) },
+    peerDiscovery: await localDiscovery(options),
+    services: { ...services(parts), ...(await natServices(options)) },
   })
   gate.guard(node)
   // Services by option have no static type.
@@ -107,16 +103,25 @@ const yamuxWithLimits = (): ReturnType<typeof yamux> =>
     streamOptions: { maxStreamWindowSize: 1 << 20, maxWriteBufferLength: 8 << 20 },
   })
 
-function localDiscovery(networkId: string): ReturnType<typeof mdns> {
-  const tag = createHash('sha256').update(networkId).digest('hex').slice(0, 16)
-  return mdns({ interval: MDNS_INTERVAL_MS, serviceTag: `_holdfast-${tag}._tcp.local` })
-}
+/** Kademlia pings whom it has just been connected with; a connection says as much. */
+const pingUnlessConnected =
+  (protocolPrefix: string): ReturnType<typeof ping> =>
+  components => {
+    const service = ping({ protocolPrefix })(components)
+    const ask = service.ping.bind(service)
+    service.ping = async (target, options) => {
+      const isConnected =
+        isPeerId(target) && components.connectionManager.getConnections(target).length > 0
+      return isConnected ? 0 : ask(target, options)
+    }
+    return service
+  }
 
 function services({ options, names, validate, select }: NodeParts): Services {
   // What Kademlia needs of its neighbours, libp2p's types lose between factories.
   return {
     identify: identify({ protocolPrefix: names.prefix }),
-    ping: ping({ protocolPrefix: names.prefix }),
+    ping: pingUnlessConnected(names.prefix),
     dht: kadDHT({
       protocol: names.kad,
       clientMode: false,
@@ -138,14 +143,4 @@ function services({ options, names, validate, select }: NodeParts): Services {
       scoreParams: { IPColocationFactorWeight: 0 },
     }),
   } as unknown as Services
-}
-
-function natServices({ nat = {} }: NetworkOptions): Services {
-  return {
-    ...(nat.relayServer === true ? { relay: circuitRelayServer() } : {}),
-    ...(nat.dcutr === true ? { dcutr: dcutr() } : {}),
-    // Port forwarding is announced only once somebody has said that it works.
-    ...(nat.autonat === true || nat.upnp === true ? { autonat: autoNATv2() } : {}),
-    ...(nat.upnp === true ? { upnp: uPnPNAT() } : {}),
-  }
 }
