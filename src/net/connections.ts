@@ -105,6 +105,10 @@ export class Connections implements Links, Insiders {
     return this.connectionTo(peer)?.rtt
   }
 
+  isKnown(peer: PeerId): boolean {
+    return this.#options.book.get(peer).length > 0 || this.connectionTo(peer) !== undefined
+  }
+
   /** The IP at the other end of a direct connection. */
   directHostOf(peer: PeerId): string | undefined {
     const connection = this.connectionTo(peer)

@@ -56,6 +56,8 @@ export class Datagrams {
       throw new RangeError(`a datagram has at most ${DATAGRAM_BYTES_MAX} bytes`)
     }
     const frame = encode(kind, bytes)
+    // No datagram is worth a search for the peer.
+    if (!this.#lanes.has(to) && !this.#options.links.isKnown(to)) return
     const lane = this.#laneOf(to)
     if (lane.pipe !== undefined && canTake(lane.pipe)) {
       this.#transmit(lane.pipe, frame)

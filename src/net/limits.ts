@@ -74,7 +74,7 @@ export const REDIAL_YIELD_MS_MAX = 10_000
  * per kept peer, half of it on average: a handshake costs 20 ms of either side's processor, and news
  * travel over few connections as well as over many.
  */
-export const LINKS_AT_ONCE = 5
+export const LINKS_AT_ONCE = 3
 export const LINK_PACE_MS = 1_000
 /** Dials under way at once. */
 export const DIALS_MAX = 8

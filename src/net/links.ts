@@ -9,6 +9,8 @@ export interface Links {
    * @throws {HoldfastError} `PEER_UNREACHABLE`, `PROTOCOL_UNKNOWN`; or the signal's reason.
    */
   open(peer: PeerId, protocol: string, signal?: AbortSignal): Promise<Pipe>
+  /** Whether the peer is connected, or it is known where to find it. */
+  isKnown(peer: PeerId): boolean
   /** As last measured; undefined before that. */
   rttMs(peer: PeerId): number | undefined
 }
