@@ -24,6 +24,8 @@ export interface PeerClock {
   stop(): void
 }
 
+/** So many connected members are enough to draw from: no clock is worth a new connection then. */
+const NEAR_ENOUGH = 4
 /** How often the others are told how this clock is doing. */
 const TELL_EVERY_MS = 1_000
 
@@ -33,13 +35,16 @@ const TELL_EVERY_MS = 1_000
  */
 export async function startClock(options: StartClockOptions): Promise<PeerClock> {
   const { environment, ntp, asleepMs, servers, membership, book, log, onNotice } = options
-  const present = (): PeerId[] =>
-    book
+  const { network } = environment
+  const present = (): readonly PeerId[] => {
+    const members = book
       .records()
       .map(({ peer }) => peer)
-      .filter(peer => peer !== environment.network.self)
+      .filter(peer => peer !== network.self)
       .filter(peer => book.statusOf(peer).state === 'member')
       .filter(peer => !isGone(membership.peer(peer)?.state ?? 'unknown'))
+    return nearest(members, network.connected())
+  }
   const service = await ClockService.start({ environment, ntp, asleepMs }, { servers }, present())
   let timer: Timer | undefined
   const tell = (): void => {
@@ -53,6 +58,7 @@ export async function startClock(options: StartClockOptions): Promise<PeerClock>
   const refresh = (): void => service.setMembers(present())
   const unwatch = membership.onChange(refresh)
   book.onChange(refresh)
+  network.onPeer(refresh)
   service.onNotice(notice => {
     logNotice(log, notice)
     tell()
@@ -66,6 +72,15 @@ export async function startClock(options: StartClockOptions): Promise<PeerClock>
       service.close()
     },
   }
+}
+
+/** Those who are connected, if they are enough. */
+export function nearest(
+  members: readonly PeerId[],
+  connected: readonly PeerId[],
+): readonly PeerId[] {
+  const near = members.filter(peer => connected.includes(peer))
+  return near.length >= NEAR_ENOUGH ? near : members
 }
 
 const isGone = (state: string): boolean => state === 'dead' || state === 'left'
