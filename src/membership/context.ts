@@ -25,6 +25,8 @@ export class Context {
   readonly rumors: RumorQueue = new RumorQueue()
   readonly health: LocalHealth
   readonly timers: TimerQueue<() => void> = new TimerQueue(TIMERS_MAX)
+  /** Peers with a connection, as far as the network tells of it. */
+  readonly connected: Set<PeerId> = new Set()
   /** The moment of the present step. */
   nowMs = 0
   /** The time of day at the last wake-up, as far as it is to be believed. */
@@ -51,6 +53,19 @@ export class Context {
 
   setVitals(vitals: Vitals): void {
     this.#vitals = clampVitals(vitals)
+  }
+
+  isNear({ peer }: Member): boolean {
+    return this.connected.has(peer)
+  }
+
+  /**
+   * Up to `count` members that fit, by chance; connected ones if there are so many, for a new
+   * connection costs a hundred times what a message does.
+   */
+  pickNear(count: number, fits: (member: Member) => boolean): Member[] {
+    const near = this.table.pick(count, member => this.isNear(member) && fits(member))
+    return near.length === count ? near : this.table.pick(count, fits)
   }
 
   effect(effect: MembershipEffect): void {

@@ -43,8 +43,6 @@ export class Membership {
   readonly #beliefs: Beliefs
   readonly #prober: Prober
   readonly #syncer: Syncer
-  /** Peers with a connection, as far as the network tells of it. */
-  readonly #connected = new Set<PeerId>()
   #isGossiping = false
   /** Has said farewell, and said it often enough. */
   #isGone = false
@@ -137,11 +135,11 @@ export class Membership {
         this.#stalled(event.ms)
         return
       case 'connected':
-        this.#connected.add(event.peer)
+        this.#context.connected.add(event.peer)
         this.#syncer.connected(event.peer)
         return
       case 'disconnected':
-        this.#connected.delete(event.peer)
+        this.#context.connected.delete(event.peer)
         this.#prober.hint(event.peer)
         return
       case 'expel':
@@ -219,10 +217,11 @@ export class Membership {
     const { gossipFanout, gossipToDeadMs } = options.profile
     const isFreshlyDead = ({ state, sinceMs }: Member): boolean =>
       state === 'dead' && nowMs - sinceMs < gossipToDeadMs
-    // A new connection costs a hundred times what a rumour does, and probes go everywhere anyhow.
-    const near = table.pick(gossipFanout, each => isLive(each) && this.#connected.has(each.peer))
+    // Rumours go along the connections there are; probes go everywhere anyhow.
+    const isNear = (member: Member): boolean => isLive(member) && this.#context.isNear(member)
+    const near = table.pick(gossipFanout, isNear)
     const listeners =
-      near.length < gossipFanout
+      near.length === 0
         ? table.pick(gossipFanout, each => isLive(each) || isFreshlyDead(each))
         : [...near, ...table.pick(1, isFreshlyDead)]
     if (listeners.length === 0 && table.liveCount === 0) this.#context.rumors.clear()

@@ -19,6 +19,8 @@ const TUNING_SHARE = 0.05
 const TIMEOUT_MIN_MS = 100
 const TIMEOUT_RTTS = 3
 const RESPONSIVENESS_WEIGHT = 0.1
+/** For so many periods a newcomer is left to those who are connected with it. */
+const NEWCOMER_PERIODS = 20
 const SEQ_LIMIT: number = 2 ** 32
 
 interface Probe {
@@ -153,7 +155,7 @@ export class Prober {
     const probe = this.#probe
     if (probe === undefined || probe.isAnswered) return
     const { profile } = this.#context.options
-    const helpers = this.#context.table.pick(
+    const helpers = this.#context.pickNear(
       profile.helpers,
       other => other.state === 'alive' && other !== probe.member,
     )
@@ -209,7 +211,19 @@ export class Prober {
       const member = this.#context.table.get(peer)
       if (member?.state === 'alive') return member
     }
-    return next
+    if (next === undefined || !this.#isFarNewcomer(next)) return next
+    const [near] = this.#context.pickNear(1, isLive)
+    return near
+  }
+
+  /**
+   * Where many join at once each would else connect with all others in its first seconds, before
+   * anybody had time for anything else.
+   */
+  #isFarNewcomer(member: Member): boolean {
+    if (member.state !== 'alive' || this.#context.isNear(member)) return false
+    const { nowMs, options } = this.#context
+    return nowMs - member.upSinceMs < NEWCOMER_PERIODS * options.profile.periodMs
   }
 
   /** Three times what the peer usually takes, within reason. */

@@ -138,7 +138,7 @@ export class Syncer {
       ? EARLY_SYNC_PERIODS * profile.periodMs
       : syncIntervalMs(profile, this.#context.n)
     this.#armSync(delayMs)
-    const [peer] = this.#context.table.pick(1, isLive)
+    const [peer] = isEarly ? this.#context.pickNear(1, isLive) : this.#context.table.pick(1, isLive)
     if (peer !== undefined) this.ask(peer.peer)
   }
 

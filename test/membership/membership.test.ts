@@ -308,6 +308,46 @@ test('a peer the network lost is probed next', () => {
   }
 })
 
+test('a newcomer is left to those who are connected with it for twenty periods', () => {
+  const bench = Bench.among(PEERS)
+  for (const peer of ['a', 'b']) bench.step({ type: 'connected', peer })
+  const pingedIn = (ms: number): string[] => {
+    const pinged: string[] = []
+    for (const endMs = bench.nowMs + ms; bench.nowMs < endMs;) {
+      for (const { to, message } of only(bench.advance(100), 'send')) {
+        if (message.type !== 'ping') continue
+        const ack = { type: 'ack', seq: message.seq, vitals: noVitals, rumors: [] } as const
+        bench.step({ type: 'datagram', from: to, message: ack })
+        pinged.push(to)
+      }
+    }
+    return pinged
+  }
+  const early = pingedIn(19_000)
+  assert.ok(early.length > 15)
+  assert.deepEqual([...new Set(early)].toSorted(), ['a', 'b'])
+  assert.equal(new Set(pingedIn(20_000)).size, PEERS.length)
+})
+
+test('a newcomer that is suspected is probed by everybody', () => {
+  const bench = Bench.among(PEERS)
+  for (const peer of ['a', 'b']) bench.step({ type: 'connected', peer })
+  bench.hear('b', [accusation('suspect', 'c', { accuser: 'b' })])
+  assert.ok(sent(bench.advance(8_000)).includes('ping c'))
+})
+
+test('rumours go along connections, and anywhere where there are none', () => {
+  const toldOf = (connected: readonly string[]): Set<string> => {
+    const bench = Bench.among(PEERS)
+    for (const peer of connected) bench.step({ type: 'connected', peer })
+    const heard = bench.hear('a', [record('x')])
+    const lines = sent([...heard, ...bench.advance(2_000)])
+    return new Set(lines.filter(line => line.startsWith('gossip ')))
+  }
+  assert.deepEqual(toldOf(['a']), new Set(['gossip a']))
+  assert.ok(toldOf([]).size > 1)
+})
+
 test('a farewell is told for a second at least, and then nothing more', () => {
   const bench = Bench.among(PEERS)
   bench.step({ type: 'leave' })
