@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { parseArgs } from 'node:util'
 
 import { run, scratchFolder } from '../support/checkout.ts'
 import {
@@ -13,7 +14,11 @@ import {
 
 const PEERS = 6
 /** How long the two halves are kept apart; `npm run test:partition` takes the full two minutes. */
-const CUT_MS = Number(process.env['HOLDFAST_TEST_CUT_MS'] ?? 20_000)
+const { values: settings } = parseArgs({
+  options: { 'cut-ms': { type: 'string', default: '20000' } },
+  strict: false,
+})
+const CUT_MS = Number(settings['cut-ms'])
 const HEAL_MS_MAX = 15_000
 
 const sh = (line: string): void => {
