@@ -131,6 +131,7 @@ class Libp2pNetwork implements NetworkHost {
     })
     const links: Links = {
       self,
+      isKnown: peer => this.#connections.isKnown(peer),
       rttMs: peer => this.#connections.rttMs(peer),
       open: async (peer, protocol, signal) =>
         this.#wires?.to(peer)?.open(protocol) ?? this.#connections.open(peer, protocol, signal),
