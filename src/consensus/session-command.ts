@@ -1,6 +1,6 @@
 import { BinaryReader } from '../base/binary-reader.ts'
 import { BinaryWriter } from '../base/binary-writer.ts'
-import { HoldfastError } from '../base/errors.ts'
+import { codeOf, HoldfastError } from '../base/errors.ts'
 
 /**
  * What stands in the log around a command, so that a client may send it again, and what it gets back.
@@ -53,6 +53,7 @@ export type SessionReply =
 
 /** What the log's entries may hold beside this header. */
 const SESSION_PAYLOAD_BYTES_MAX = 1_048_576
+const TIME_BYTES = 8
 const REQUEST_BYTES_MAX = SESSION_PAYLOAD_BYTES_MAX + 64
 
 const requestTags = ['plain', 'register', 'command', 'touch', 'close'] as const
@@ -68,6 +69,23 @@ export function encodeSessionRequest(request: SessionRequest): Uint8Array<ArrayB
   if ('ackedBelow' in request) writer.varint(request.ackedBelow)
   if ('payload' in request) writer.bytes(request.payload)
   return writer.finish()
+}
+
+/** The request in these bytes; undefined if they are none. */
+export function understoodRequest(bytes: Uint8Array): SessionRequest | undefined {
+  try {
+    return decodeSessionRequest(bytes)
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error
+    return undefined
+  }
+}
+
+/** The same request at another time; a copy. What is too short to be one stays as it is. */
+export function withTime(request: Uint8Array, timeMs: number): Uint8Array {
+  const copy = request.slice()
+  if (copy.length >= 1 + TIME_BYTES) new DataView(copy.buffer).setFloat64(1, timeMs, true)
+  return copy
 }
 
 /** The payload is a view of the input. @throws {HoldfastError} `MALFORMED`, `TOO_LARGE` */

@@ -1,10 +1,8 @@
 import { assert } from '../base/assert.ts'
-import { codeOf } from '../base/errors.ts'
 import {
-  decodeSessionRequest,
   encodeSessionReply,
   type SessionReply,
-  type SessionRequest,
+  understoodRequest,
 } from './session-command.ts'
 import { readSessions, sessionPieces } from './session-snapshot.ts'
 import { type Session, type SessionLimits, Sessions } from './sessions.ts'
@@ -57,35 +55,16 @@ export class SessionMachine implements StateMachine {
   }
 
   #execute(index: number, data: Uint8Array): SessionReply {
-    const request = understood(data)
+    const request = understoodRequest(data)
     if (request === undefined) return { type: 'malformed' }
     this.#sessions.advance(request.timeMs)
-    switch (request.type) {
-      case 'plain':
-        return { type: 'done', payload: this.#run(index, request.payload) }
-      case 'register':
-        this.#sessions.register(index)
-        return { type: 'registered', session: index }
-      case 'touch':
-        return {
-          type: this.#sessions.touch(request.session, request.ackedBelow) ? 'ok' : 'expired',
-        }
-      case 'close':
-        this.#sessions.close(request.session)
-        return { type: 'ok' }
-      case 'command':
-        return this.#runOnce(index, request)
+    const taken = this.#sessions.take(request, index)
+    if (taken.type !== 'execute') return taken
+    const payload = this.#run(index, taken.payload)
+    if (request.type === 'command') {
+      this.#sessions.record(request.session, request.sequence, payload)
     }
-  }
-
-  #runOnce(index: number, request: SessionRequest & { type: 'command' }): SessionReply {
-    const { session, sequence, ackedBelow, payload } = request
-    const admission = this.#sessions.admit(session, sequence, ackedBelow)
-    if (admission.type === 'repeat') return { type: 'done', payload: admission.answer }
-    if (admission.type !== 'execute') return { type: admission.type }
-    const answer = this.#run(index, payload)
-    this.#sessions.record(session, sequence, answer)
-    return { type: 'done', payload: answer }
+    return { type: 'done', payload }
   }
 
   #run(index: number, data: Uint8Array): Uint8Array {
@@ -103,13 +82,4 @@ const frozen = (session: Session): Session => ({ ...session, answers: new Map(se
 function* chained<Item>(first: Iterable<Item>, second: Iterable<Item>): Generator<Item> {
   yield* first
   yield* second
-}
-
-function understood(data: Uint8Array): SessionRequest | undefined {
-  try {
-    return decodeSessionRequest(data)
-  } catch (error) {
-    if (codeOf(error) === undefined) throw error
-    return undefined
-  }
 }

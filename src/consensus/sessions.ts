@@ -14,6 +14,7 @@
  * up to, but without, `ackedBelow + SESSION_WINDOW`; sessions stand in the order of their last use.
  */
 import { assert } from '../base/assert.ts'
+import type { SessionReply, SessionRequest } from './session-command.ts'
 
 export const SESSION_TTL_MS: number = 60 * 60_000
 export const SESSIONS_MAX = 4_096
@@ -42,14 +43,23 @@ export type Admission =
   | { readonly type: 'repeat'; readonly answer: Uint8Array }
   | { readonly type: 'expired' | 'acked' | 'ahead' }
 
+/** A command is to be executed; the answer of one that is in a session must be `record`ed. */
+export interface Execute {
+  readonly type: 'execute'
+  readonly payload: Uint8Array
+}
+
 export class Sessions {
   readonly #limits: SessionLimits
   /** The one unused for longest first. */
   readonly #sessions: Map<number, Session> = new Map()
+  readonly #touched: (id: number) => void
   #nowMs = 0
   #bytes = 0
 
-  constructor(limits: Partial<SessionLimits> = {}) {
+  /** @param touched is told of every session that changes or ends */
+  constructor(limits: Partial<SessionLimits> = {}, touched: (id: number) => void = () => undefined) {
+    this.#touched = touched
     this.#limits = {
       ttlMs: SESSION_TTL_MS,
       sessionsMax: SESSIONS_MAX,
@@ -72,6 +82,11 @@ export class Sessions {
     return this.#bytes
   }
 
+  /** Read only. */
+  get(id: number): Readonly<Session> | undefined {
+    return this.#sessions.get(id)
+  }
+
   /** In the order of their last use. Read only. */
   all(): IterableIterator<Session> {
     return this.#sessions.values()
@@ -83,6 +98,29 @@ export class Sessions {
     for (const session of this.#sessions.values()) {
       if (session.lastUsedMs + this.#limits.ttlMs >= this.#nowMs) return
       this.#end(session)
+    }
+  }
+
+  /** Does what a request asks of the sessions; `id` names the session that it may begin. */
+  take(request: SessionRequest, id: number): SessionReply | Execute {
+    switch (request.type) {
+      case 'plain':
+        return { type: 'execute', payload: request.payload }
+      case 'register':
+        this.register(id)
+        return { type: 'registered', session: id }
+      case 'touch':
+        return { type: this.touch(request.session, request.ackedBelow) ? 'ok' : 'expired' }
+      case 'close':
+        this.close(request.session)
+        return { type: 'ok' }
+      case 'command': {
+        const { session, sequence, ackedBelow } = request
+        const admission = this.admit(session, sequence, ackedBelow)
+        if (admission.type === 'repeat') return { type: 'done', payload: admission.answer }
+        if (admission.type === 'execute') return { type: 'execute', payload: request.payload }
+        return { type: admission.type }
+      }
     }
   }
 
@@ -124,6 +162,7 @@ export class Sessions {
     assert(!session.answers.has(sequence), 'a command is executed once')
     assert(answer.length <= SESSION_ANSWER_BYTES_MAX, 'an answer is within its bound')
     session.answers.set(sequence, answer)
+    this.#touched(id)
     this.#bytes += answer.length
     this.#makeRoom()
   }
@@ -140,6 +179,7 @@ export class Sessions {
 
   #insert(session: Session): void {
     this.#sessions.set(session.id, session)
+    this.#touched(session.id)
   }
 
   /** Moves the session to the end of the line and forgets what its client knows. */
@@ -165,6 +205,7 @@ export class Sessions {
 
   #end(session: Session): void {
     this.#sessions.delete(session.id)
+    this.#touched(session.id)
     for (const { length } of session.answers.values()) this.#bytes -= length
   }
 }

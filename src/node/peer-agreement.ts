@@ -5,7 +5,7 @@ import type { RaftOptions } from '../consensus/raft-options.ts'
 import type { MemberBook } from './admission/member-book.ts'
 import type { Certificate } from './admission/member-record.ts'
 import type { GroupView } from './consensus/group-view.ts'
-import { SYSTEM_GROUP, SystemGroup } from './consensus/system-group.ts'
+import { SystemGroup } from './consensus/system-group.ts'
 import { voterRoster } from './consensus/voter-roster.ts'
 import { KvClient } from './kv/kv-client.ts'
 import { noMap, SystemMap } from './kv/system-map.ts'
@@ -84,8 +84,8 @@ class FullAgreement implements PeerAgreement {
           voters,
         ),
       describe: peer => describePeer(options, peer),
-      decided: ({ reason }) => options.onEvent({ type: 'members', group: SYSTEM_GROUP, reason }),
-      led: leader => options.onEvent({ type: 'leader', group: SYSTEM_GROUP, leader }),
+      decided: (group, { reason }) => options.onEvent({ type: 'members', group, reason }),
+      led: (group, leader) => options.onEvent({ type: 'leader', group, leader }),
       log,
       failed: options.onFailure,
     })

@@ -16,12 +16,12 @@ import type { KeyRange, KeyValue, KeyValueEntry, KeyValueReader } from '../../st
 import { Turns } from '../../storage/turns.ts'
 
 /**
- * Runs the catalog's programs over a key-value store: all groups of a peer in one.
+ * Runs the catalog's programs over a key-value store that holds one or more groups.
  *
  * Entries are applied a turn at a time: each sees what those before it in the turn changed, and all
- * of it goes to the store as one batch, the applied indices with it. Nothing is synced, for the log
- * has it all; after a crash the store is a prefix of what was applied, and the log is replayed from
- * there. Questions see what was written when they were asked, however long they take.
+ * of it goes to the store as one batch, the applied indices with it. Each batch is synced: one that
+ * is not may be lost although a later one is there, and such a state no log can mend. Questions see
+ * what was written when they were asked, however long they take.
  */
 export interface Entry {
   readonly bytes: Uint8Array
@@ -75,13 +75,7 @@ export class CatalogStore {
   async *snapshot(group: number): AsyncGenerator<Chunk, undefined> {
     const view = this.#keyValue.view()
     try {
-      let after: Uint8Array | undefined
-      do {
-        const chunk: Chunk = await run(readChunk(group, after), view)
-        yield chunk
-        after = chunk.next
-      } while (after !== undefined)
-      return undefined
+      return yield* chunksIn(view, group)
     } finally {
       await view.close()
     }
@@ -115,25 +109,65 @@ export class CatalogStore {
     })
   }
 
-  async #applyTurn(turn: readonly Entry[]): Promise<Result[]> {
-    const changed = new Draft()
-    const reader = remembering(this.#keyValue)
+  /** What is to become one batch. Nothing else may change what it reads meanwhile. */
+  turn(): Turn {
+    return new Turn(this.#keyValue)
+  }
+
+  async #applyTurn(entries: readonly Entry[]): Promise<Result[]> {
+    const turn = this.turn()
     const results: Result[] = []
-    for (const { bytes, context } of turn) {
-      const { result, changes } = await run(apply(bytes, context), reader, changed)
-      for (const { key, value } of changes) {
-        if (value === undefined) changed.remove(key)
-        else changed.put(key, value)
-      }
-      results.push(result)
-    }
-    await this.#write(changed.changes)
+    for (const entry of entries) results.push(await turn.apply(entry))
+    await this.#write(turn.changes)
     return results
   }
 
   #write(changes: readonly RowChange[]): Promise<void> {
-    return this.#keyValue.batch(changes, { sync: false })
+    return this.#keyValue.batch(changes, { sync: true })
   }
+}
+
+/** Entries that are applied together: each sees what those before it changed. */
+export class Turn {
+  readonly #reader: KeyValueReader
+  readonly #changed = new Draft()
+
+  constructor(reader: KeyValueReader) {
+    this.#reader = remembering(reader)
+  }
+
+  /** All that was changed so far. */
+  get changes(): readonly RowChange[] {
+    return this.#changed.changes
+  }
+
+  async apply({ bytes, context }: Entry): Promise<Result> {
+    const { result, changes } = await run(apply(bytes, context), this.#reader, this.#changed)
+    for (const { key, value } of changes) {
+      if (value === undefined) this.#changed.remove(key)
+      else this.#changed.put(key, value)
+    }
+    return result
+  }
+
+  /** Answers from the state as the entries so far have left it. */
+  ask<Value>(program: Program<Value>): Promise<Value> {
+    return run(program, this.#reader, this.#changed)
+  }
+}
+
+/** A group's state, chunk by chunk. */
+export async function* chunksIn(
+  reader: KeyValueReader,
+  group: number,
+): AsyncGenerator<Chunk, undefined> {
+  let after: Uint8Array | undefined
+  do {
+    const chunk: Chunk = await run(readChunk(group, after), reader)
+    yield chunk
+    after = chunk.next
+  } while (after !== undefined)
+  return undefined
 }
 
 /** Runs a program to its end; with `changed` over what a turn has changed so far. */

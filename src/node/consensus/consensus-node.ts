@@ -15,9 +15,10 @@ import { codeOf, HoldfastError } from '../../base/errors.ts'
 import { sleep, withDeadline } from '../../base/waiting.ts'
 import type { Membership } from '../../consensus/configuration.ts'
 import type { ReplicaId } from '../../consensus/entry.ts'
+import type { SnapshotMark } from '../../consensus/raft-event.ts'
 import { raftDefaults, type RaftOptions } from '../../consensus/raft-options.ts'
 import type { Wal } from '../../storage/wal.ts'
-import { beginAnew, findGroup, foundGroup, type FoundGroup } from './group-start.ts'
+import { beginAnew, beginBehind, findGroup, foundGroup, type FoundGroup } from './group-start.ts'
 import { groupUnknown } from './group-unknown.ts'
 import { type CallOptions, DEADLINE_MS, LeaderCalls } from './leader-calls.ts'
 import { type CompactionOptions, RaftGroup, type SnapshotWish } from './raft-group.ts'
@@ -34,7 +35,7 @@ export interface ConsensusOptions {
   /** Stays the caller's, who closes it after this. */
   readonly wal: Wal
   /** Where the states of groups are; snapshots come and go through the store. */
-  readonly states: (snapshots: SnapshotStore) => ReplicaStates
+  readonly states: (snapshots: SnapshotStore) => ReplicaStates | Promise<ReplicaStates>
   readonly raft?: Partial<RaftOptions>
   readonly compaction?: CompactionOptions
   /** Runs something when this turn's events are done. @default as a microtask */
@@ -70,17 +71,18 @@ export class ConsensusNode {
 
   /** Opens every group that the log knows. @throws {HoldfastError} `DISK_*` */
   static async open(options: ConsensusOptions): Promise<ConsensusNode> {
-    const node = new ConsensusNode(options, await SnapshotStore.open(options.environment.disk))
+    const snapshots = await SnapshotStore.open(options.environment.disk)
+    const node = new ConsensusNode(options, snapshots, await options.states(snapshots))
     for (const { group } of options.wal.groups) await node.#open(group)
     node.#tick()
     return node
   }
 
-  private constructor(options: ConsensusOptions, snapshots: SnapshotStore) {
+  private constructor(options: ConsensusOptions, snapshots: SnapshotStore, states: ReplicaStates) {
     const { network, timers, clock } = options.environment
     this.#options = options
     this.#snapshots = snapshots
-    this.#states = options.states(snapshots)
+    this.#states = states
     this.#unopened = new Set(options.wal.groups.map(({ group }) => group))
     this.#tickMs = options.raft?.tickMs ?? raftDefaults.tickMs
     const { signal } = this.#controller
@@ -118,6 +120,10 @@ export class ConsensusNode {
     return this.#transport.sent
   }
 
+  get self(): PeerId {
+    return this.#options.environment.network.self
+  }
+
   group(group: number): RaftGroup | undefined {
     return this.#groups.get(group)
   }
@@ -126,14 +132,42 @@ export class ConsensusNode {
    * Makes a group with this peer as its only voter.
    * @throws {HoldfastError} `FILE_EXISTS` if the group, or what is left of it, is here already.
    */
-  async found(group: number): Promise<void> {
-    const { wal, environment } = this.#options
+  async found(
+    group: number,
+    replica: ReplicaId = newReplicaId(this.self, this.#options.environment.random),
+  ): Promise<void> {
+    const { wal } = this.#options
     if (wal.group(group) !== undefined) {
       const path = `group ${group}`
       throw new HoldfastError(`Cannot found ${path}: it is here`, { code: 'FILE_EXISTS', path })
     }
-    await foundGroup(wal, group, environment.network.self, environment.random)
+    await foundGroup(wal, group, replica)
     await this.#open(group)
+  }
+
+  /**
+   * Runs a group whose state is here already and says that it begins with `mark`, under the name that
+   * its members know. Does nothing if the group is here by itself.
+   */
+  async adopt(group: number, replica: ReplicaId, mark: SnapshotMark): Promise<void> {
+    if (this.#isHere(group)) return
+    const opening = this.#adopt(group, replica, mark)
+    this.#opening.set(group, opening)
+    await opening.finally(() => this.#opening.delete(group))
+  }
+
+  /** Ends a group's replica here and removes what there is of it. */
+  async drop(group: number): Promise<void> {
+    const running = this.#groups.get(group)
+    running?.stop('the group has gone')
+    await running?.ended()
+    this.#groups.delete(group)
+    this.#damaged.delete(group)
+    if (this.#options.wal.group(group) !== undefined) {
+      await this.#options.wal.append([{ type: 'drop', group }])
+    }
+    await this.#states.erase(group)
+    this.#options.changed?.(group)
   }
 
   /**
@@ -245,6 +279,17 @@ export class ConsensusNode {
     if (found === undefined) this.#damaged.add(group)
     else this.#run(group, found, state)
     this.#options.changed?.(group)
+  }
+
+  #isHere(group: number): boolean {
+    const isOpening = this.#opening.has(group) || this.#unopened.has(group)
+    return isOpening || this.#options.wal.group(group) !== undefined
+  }
+
+  async #adopt(group: number, replica: ReplicaId, mark: SnapshotMark): Promise<ReplicaId> {
+    await beginBehind(this.#options.wal, group, { replica, mark })
+    await this.#open(group)
+    return replica
   }
 
   async #beginAnew(group: number): Promise<ReplicaId> {

@@ -1,4 +1,3 @@
-import type { PeerId, Random } from '../../base/environment.ts'
 import { codeOf } from '../../base/errors.ts'
 import { encodeConfiguration } from '../../consensus/configuration.ts'
 import type { ReplicaId } from '../../consensus/entry.ts'
@@ -7,7 +6,6 @@ import type { RaftStart } from '../../consensus/raft-state.ts'
 import type { WalRecord } from '../../storage/wal-record.ts'
 import type { Wal } from '../../storage/wal.ts'
 import { decodeEntry, decodeState, encodeEntry, encodeState } from './group-records.ts'
-import { newReplicaId } from './replica-name.ts'
 
 /** What of a group is on this peer's disk. */
 export interface FoundGroup {
@@ -49,14 +47,8 @@ export async function findGroup(
   return { replica, start }
 }
 
-/** Makes a group that has this peer as its only voter. */
-export async function foundGroup(
-  wal: Wal,
-  group: number,
-  peer: PeerId,
-  random: Random,
-): Promise<void> {
-  const replica = newReplicaId(peer, random)
+/** Makes a group that has this replica as its only voter. */
+export async function foundGroup(wal: Wal, group: number, replica: ReplicaId): Promise<void> {
   const configuration = { voters: [replica], outgoing: [], learners: [] }
   const payload = encodeState({ replica, hard: { term: 1, vote: replica, commit: 1 } })
   // The first entry is what everybody who joins later gets, so the log explains itself.
@@ -66,6 +58,20 @@ export async function foundGroup(
     { type: 'base', group, index: 0, term: 0 },
     { type: 'state', group, payload },
     { type: 'entry', group, index: 1, term: 1, payload: entry },
+  ])
+}
+
+/** Makes a replica whose log begins behind a state that all its members begin with. */
+export async function beginBehind(
+  wal: Wal,
+  group: number,
+  { replica, mark }: { readonly replica: ReplicaId; readonly mark: SnapshotMark },
+): Promise<void> {
+  const { index, term } = mark
+  const hard = { term, vote: undefined, commit: index }
+  await wal.append([
+    { type: 'base', group, index, term },
+    { type: 'state', group, payload: encodeState({ replica, hard }) },
   ])
 }
 

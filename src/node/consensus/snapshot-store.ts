@@ -91,6 +91,12 @@ export class SnapshotStore {
     }
   }
 
+  /** Removes one snapshot. */
+  async remove(group: number, mark: LogMark): Promise<void> {
+    await removeIfThere(this.disk, snapshotPath(group, mark))
+    this.#forget(group, mark)
+  }
+
   /** Removes all of a group. */
   async removeAll(group: number): Promise<void> {
     for (const { index, term } of this.#found.get(group) ?? []) {

@@ -1,6 +1,6 @@
 /**
- * The system group on a full member: its log, its replica if it has one, and the steward that keeps
- * the voters as they should be where this peer leads.
+ * The groups on a full member, the system group first: their log, their replicas, and the stewards
+ * that keep the voters as they should be where this peer leads.
  *
  * Everything lies in `consensus/` of the data directory: the log, written by a thread of its own, the
  * snapshots, and the epoch. Losing that directory makes this peer one that knows nothing, with a new
@@ -23,6 +23,9 @@ import { isToFound, unmarkFounding } from './founding.ts'
 import { GroupSteward, type RosterPeer } from './group-steward.ts'
 import { type GroupView, viewOfGroup } from './group-view.ts'
 import { inMemory } from './memory-state.ts'
+import type { RaftGroup } from './raft-group.ts'
+import { serveGroups } from './remote-group.ts'
+import { peerOf } from './replica-name.ts'
 import type { ReplicaStates } from './replica-state.ts'
 import type { SnapshotStore } from './snapshot-store.ts'
 
@@ -40,6 +43,8 @@ const HAND_OVER_LOOK_MS = 5
 export const systemStates = (snapshots: SnapshotStore): ReplicaStates =>
   inMemory(() => new SessionMachine(new KvMachine()))(snapshots)
 
+type Decision = NonNullable<ElectionOutcome['decision']>
+
 export interface SystemGroupOptions {
   readonly environment: Environment
   readonly home: Pick<Home, 'openDirectory' | 'openLogDirectory'>
@@ -51,10 +56,12 @@ export interface SystemGroupOptions {
   /** The full members, for a group with so many voters. */
   readonly roster: (voters: number) => readonly RosterPeer[]
   readonly describe: (peer: PeerId) => { readonly name: string; readonly zone: string }
-  /** The members are to change, and why. */
-  readonly decided: (decision: NonNullable<ElectionOutcome['decision']>) => void
+  /** The states of all groups; the system group's is `systemStates`. @default no others */
+  readonly states?: (snapshots: SnapshotStore) => Promise<ReplicaStates>
+  /** The members of a group are to change, and why. */
+  readonly decided: (group: number, decision: Decision) => void
   /** Another leader, or none, is known. */
-  readonly led: (leader: PeerId | undefined, term: number) => void
+  readonly led: (group: number, leader: PeerId | undefined, term: number) => void
   readonly log: Log
   /** The peer must stop. */
   readonly failed: (error: unknown) => void
@@ -68,10 +75,9 @@ export class SystemGroup {
   readonly #logDisk: LogDisk
   readonly #tasks: Tasks
   #epoch: string
-  /** Whom was told of last, and in which term. */
-  #leader = ''
-  #decided: { readonly atMs: number; readonly outcome: ElectionOutcome } | undefined
-  #outcome: ElectionOutcome | undefined
+  readonly #stewards = new Map<number, Stewarded>()
+  /** Whom was told of last, and in which term, of each group. */
+  readonly #leaders = new Map<number, string>()
 
   /** Opens what is there; founds the group if this peer has made the network and has not yet. */
   static async open(options: SystemGroupOptions): Promise<SystemGroup> {
@@ -99,11 +105,11 @@ export class SystemGroup {
       const node = await ConsensusNode.open({
         environment: { ...environment, disk, network },
         wal,
-        states: systemStates,
+        states: options.states ?? systemStates,
         raft: options.raft,
         afterTurn: options.afterTurn,
-        changed: () => {
-          if (group !== undefined) group.#changed()
+        changed: number => {
+          if (group !== undefined) group.#changed(number)
         },
         failed: options.failed,
       })
@@ -137,25 +143,27 @@ export class SystemGroup {
   views(): GroupView[] {
     const { environment, describe } = this.#options
     const { clock, network } = environment
-    const decided = this.#decided
-    return this.node.groups.map(group =>
-      viewOfGroup(group, {
+    return this.node.groups.map(group => {
+      const { decided, outcome } = this.#stewards.get(group.group) ?? {}
+      return viewOfGroup(group, {
         self: network.self,
         epoch: this.#epoch,
         describe,
-        decision: decided?.outcome.decision && {
+        decision: decided && {
           agoMs: Math.round(clock.monotonicMs() - decided.atMs),
-          reason: decided.outcome.decision.reason,
+          reason: decided.decision.reason,
         },
-        holds: (this.#outcome?.holds ?? []).map(({ code }) => code),
-      }),
-    )
+        holds: (outcome?.holds ?? []).map(({ code }) => code),
+      })
+    })
   }
 
   /** Hands leadership over if it is here, and stops. */
   async close(signal: AbortSignal): Promise<void> {
     await this.#tasks.stop()
-    if (!signal.aborted) await this.#handOver().catch(() => undefined)
+    if (!signal.aborted) {
+      await Promise.allSettled(this.node.groups.map(group => this.#handOver(group)))
+    }
     await this.node.close()
     await this.#wal.close()
     await this.#logDisk.close()
@@ -177,43 +185,58 @@ export class SystemGroup {
       epoch: () => this.#epoch,
       newer: (epoch, peer) => this.#newer(disk, epoch, peer),
     })
-    const steward = this.#steward()
+    serveGroups(this.network, this.node)
     this.#tasks.start('steward', async signal => {
       for (;;) {
-        await steward.look()
+        await this.#look()
         await sleep(timers, LOOK_EVERY_MS, signal)
       }
     })
   }
 
-  #steward(): GroupSteward {
+  async #look(): Promise<void> {
+    const groups = this.node.groups.map(({ group }) => group)
+    for (const group of this.#stewards.keys()) {
+      if (!groups.includes(group)) this.#stewards.delete(group)
+    }
+    await Promise.all(groups.map(group => this.#stewarded(group).steward.look()))
+  }
+
+  #stewarded(group: number): Stewarded {
+    const known = this.#stewards.get(group)
+    if (known !== undefined) return known
     const { environment, roster } = this.#options
-    const voters = (): number => this.node.group(SYSTEM_GROUP)?.configuration.voters.length ?? 0
-    return new GroupSteward({
+    const voters = (): number => this.node.group(group)?.configuration.voters.length ?? 0
+    const steward = new GroupSteward({
       node: this.node,
-      group: SYSTEM_GROUP,
+      group,
       clock: environment.clock,
       roster: () => roster(voters()),
-      told: outcome => this.#told(outcome),
+      told: outcome => this.#told(group, outcome),
     })
+    const stewarded = { steward, decided: undefined, outcome: undefined }
+    this.#stewards.set(group, stewarded)
+    return stewarded
   }
 
-  #told(outcome: ElectionOutcome): void {
-    this.#outcome = outcome
-    if (outcome.decision === undefined) return
-    this.#decided = { atMs: this.#options.environment.clock.monotonicMs(), outcome }
-    const { reason } = outcome.decision
-    this.#options.log.info('voters change', { group: SYSTEM_GROUP, ...reason, why: reason.code })
-    this.#options.decided(outcome.decision)
+  #told(group: number, outcome: ElectionOutcome): void {
+    const stewarded = this.#stewarded(group)
+    stewarded.outcome = outcome
+    const { decision } = outcome
+    if (decision === undefined) return
+    stewarded.decided = { atMs: this.#options.environment.clock.monotonicMs(), decision }
+    const { reason } = decision
+    this.#options.log.info('voters change', { group, ...reason, why: reason.code })
+    this.#options.decided(group, decision)
   }
 
-  #changed(): void {
-    const group = this.node.group(SYSTEM_GROUP)
-    const leader = group?.leader?.split('/', 1)[0]
+  #changed(number: number): void {
+    const group = this.node.group(number)
+    const leader = group?.leader === undefined ? undefined : peerOf(group.leader)
     const now = `${leader ?? ''} ${group?.term ?? 0}`
-    if (now === this.#leader) return
-    this.#leader = now
-    this.#options.led(leader, group?.term ?? 0)
+    if (now === this.#leaders.get(number)) return
+    this.#leaders.set(number, now)
+    this.#options.led(number, leader, group?.term ?? 0)
   }
 
   #newer(disk: Disk, epoch: string, peer: PeerId): void {
@@ -226,15 +249,21 @@ export class SystemGroup {
     writeEpoch(disk, epoch).then(() => this.network.adopt(epoch), this.#options.failed)
   }
 
-  async #handOver(): Promise<void> {
+  async #handOver(group: RaftGroup): Promise<void> {
     const { timers } = this.#options.environment
-    const group = this.node.group(SYSTEM_GROUP)
-    if (group?.role !== 'leader' || group.configuration.voters.length === 1) return
-    this.node.transfer(SYSTEM_GROUP)
+    if (group.role !== 'leader' || group.configuration.voters.length === 1) return
+    this.node.transfer(group.group)
     await withDeadline(timers, { ms: HAND_OVER_MS, what: 'another leader' }, async limit => {
       while (group.role === 'leader') await sleep(timers, HAND_OVER_LOOK_MS, limit)
     })
   }
+}
+
+/** What the steward of a group has come to. */
+interface Stewarded {
+  readonly steward: GroupSteward
+  decided: { readonly atMs: number; readonly decision: Decision } | undefined
+  outcome: ElectionOutcome | undefined
 }
 
 type LogDisk = Awaited<ReturnType<Home['openLogDirectory']>>

@@ -1,17 +1,16 @@
 import type { Environment, PeerId } from '../../base/environment.ts'
 import { HoldfastError } from '../../base/errors.ts'
-import { peerOf } from '../consensus/replica-name.ts'
+import type { GroupReach, ReachOptions } from '../consensus/group-reach.ts'
+import { RemoteGroup } from '../consensus/remote-group.ts'
 import { SYSTEM_GROUP, type SystemGroup } from '../consensus/system-group.ts'
-import type { KvCallOptions, KvGroup } from './kv-client.ts'
-import { RemoteKvGroup, serveKv } from './kv-remote.ts'
 
 /**
  * The map of the system group as this peer reaches it: through its own replica if it has one, else
  * through a member that has; and the other way round for those who ask here.
  */
-export class SystemMap implements KvGroup {
+export class SystemMap implements GroupReach {
   readonly #group: SystemGroup
-  readonly #remote: RemoteKvGroup
+  readonly #remote: RemoteGroup
 
   /** @param members full members that may have a replica, the likeliest first */
   constructor(
@@ -20,26 +19,22 @@ export class SystemMap implements KvGroup {
     members: () => readonly PeerId[],
   ) {
     this.#group = group
-    this.#remote = new RemoteKvGroup({ network: group.network, timers, clock, members })
-    const { node } = group
-    const here: KvGroup = {
-      propose: (command, options) => node.propose(SYSTEM_GROUP, command, options),
-      query: (question, options) => node.query(SYSTEM_GROUP, question, options),
-      queryStale: question => node.queryStale(SYSTEM_GROUP, question),
-    }
-    serveKv(group.network, here, () => {
-      const leader = node.group(SYSTEM_GROUP)?.leader
-      return leader === undefined ? undefined : peerOf(leader)
+    this.#remote = new RemoteGroup({
+      group: SYSTEM_GROUP,
+      network: group.network,
+      timers,
+      clock,
+      members,
     })
   }
 
-  propose(command: Uint8Array, options: KvCallOptions): Promise<Uint8Array> {
+  propose(command: Uint8Array, options: ReachOptions): Promise<Uint8Array> {
     const { isHere, node } = this.#group
     if (isHere) return node.propose(SYSTEM_GROUP, command, options)
     return this.#remote.propose(command, options)
   }
 
-  query(question: Uint8Array, options: KvCallOptions): Promise<Uint8Array> {
+  query(question: Uint8Array, options: ReachOptions): Promise<Uint8Array> {
     const { isHere, node } = this.#group
     if (isHere) return node.query(SYSTEM_GROUP, question, options)
     return this.#remote.query(question, options)
@@ -52,7 +47,7 @@ export class SystemMap implements KvGroup {
 }
 
 /** A storage member takes no part in the map. */
-export function noMap({ network }: Pick<Environment, 'network'>): KvGroup {
+export function noMap({ network }: Pick<Environment, 'network'>): GroupReach {
   const refuse = (): Promise<never> => {
     const details = { code: 'NOT_AUTHORISED', peer: network.self, protocol: 'kv' } as const
     return Promise.reject(

@@ -7,10 +7,10 @@ import { KvMachine } from '../../../src/consensus/kv-machine.ts'
 import { SessionMachine } from '../../../src/consensus/session-machine.ts'
 import { ConsensusNode } from '../../../src/node/consensus/consensus-node.ts'
 import { inMemory } from '../../../src/node/consensus/memory-state.ts'
+import { RemoteGroup, serveGroups } from '../../../src/node/consensus/remote-group.ts'
 import type { ReplicaStates } from '../../../src/node/consensus/replica-state.ts'
 import { SnapshotStore } from '../../../src/node/consensus/snapshot-store.ts'
 import { KvClient } from '../../../src/node/kv/kv-client.ts'
-import { RemoteKvGroup, serveKv } from '../../../src/node/kv/kv-remote.ts'
 import { Wal } from '../../../src/storage/wal.ts'
 import type { SimPeer } from '../../sim/sim-peer.ts'
 import { World } from '../../sim/world.ts'
@@ -58,7 +58,7 @@ export class MapGroup {
       query: (question: Uint8Array, options: object) => node.query(GROUP, question, options),
       queryStale: (question: Uint8Array) => node.queryStale(GROUP, question),
     }
-    serveKv(network, group)
+    serveGroups(network, node)
     this.clients.set(network.self, new KvClient({ group, clock, timers }))
     await failure
   }
@@ -72,7 +72,7 @@ export class MapGroup {
   /** A peer that has no replica and uses the map through those that do. */
   addGuest(name: string): void {
     const program = async ({ network, clock, timers }: Environment): Promise<void> => {
-      const group = new RemoteKvGroup({ network, timers, clock, members: () => NAMES })
+      const group = new RemoteGroup({ group: GROUP, network, timers, clock, members: () => NAMES })
       this.clients.set(name, new KvClient({ group, clock, timers }))
       await sleep(timers, 1e9)
     }

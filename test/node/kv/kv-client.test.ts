@@ -9,7 +9,8 @@ import { KvMachine } from '../../../src/consensus/kv-machine.ts'
 import { encodeSessionReply, type SessionReply } from '../../../src/consensus/session-command.ts'
 import { SessionMachine } from '../../../src/consensus/session-machine.ts'
 import { SESSION_WINDOW } from '../../../src/consensus/sessions.ts'
-import { KvClient, type KvGroup } from '../../../src/node/kv/kv-client.ts'
+import type { GroupReach } from '../../../src/node/consensus/group-reach.ts'
+import { KvClient } from '../../../src/node/kv/kv-client.ts'
 import { checkHistory } from '../../sim/linearizability/checker.ts'
 import { type Action, HistoryRecorder, type Outcome } from '../../sim/linearizability/history.ts'
 import { GROUP, MapGroup, NAMES } from '../consensus/map-group.ts'
@@ -152,7 +153,7 @@ for (const seed of [1, 2, 3, 4, 5]) {
 }
 
 /** A group that answers as it is told, one answer for each attempt. */
-function scripted(answers: (SessionReply | 'OUTCOME_UNKNOWN' | 'NO_QUORUM')[]): KvGroup {
+function scripted(answers: (SessionReply | 'OUTCOME_UNKNOWN' | 'NO_QUORUM')[]): GroupReach {
   return {
     propose: async () => {
       const answer = answers.shift()

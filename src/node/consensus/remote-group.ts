@@ -1,9 +1,9 @@
 /**
- * The replicated map for peers that have no replica of it: what they want goes to one that has, which
- * sends it on to the leader. A `KvClient` over it keeps its own session, so a write that has to be
- * sent again, to whomever, still takes effect at most once.
+ * Groups for peers that have no replica of them: what they want goes to one that has, which sends it
+ * on to the leader. A session client over it keeps its own session, so a command that has to be sent
+ * again, to whomever, still takes effect at most once.
  *
- *     request  kind u8 (propose 0, query 1, stale 2, leader 3) | deadlineMs varint | payload
+ *     request  kind u8 (propose 0, query 1, stale 2, leader 3) | group | deadlineMs varint | payload
  *     answer   what the group answers; of `leader` the peer that leads, empty if none is known
  *
  * The leader is asked itself where it is known: that saves a hop. A member that is silent for a while
@@ -14,14 +14,17 @@ import { BinaryWriter } from '../../base/binary-writer.ts'
 import { fromUtf8, toUtf8 } from '../../base/bytes.ts'
 import type { Clock, Network, PeerId, Timers } from '../../base/environment.ts'
 import { codeOf, HoldfastError } from '../../base/errors.ts'
-import type { KvCallOptions, KvGroup } from './kv-client.ts'
+import type { ReplicaId } from '../../consensus/entry.ts'
+import type { GroupReach, ReachOptions } from './group-reach.ts'
+import { groupUnknown } from './group-unknown.ts'
+import { peerOf } from './replica-name.ts'
 
-const PROTOCOL = 'kv/1'
+const PROTOCOL = 'raft/group/1'
 const kinds = ['propose', 'query', 'stale', 'leader'] as const
 /** Longer than any of a client's attempts. */
 const SERVED_MS_MAX = 10_000
 const STALE_MS = 2_000
-const HEADER_BYTES = 16
+const HEADER_BYTES = 24
 /** A member that has not answered for so long may be frozen. */
 const SILENT_MS = 250
 /** For how long the leader is taken to be who it was. */
@@ -29,36 +32,46 @@ const LEADER_MS = 5_000
 
 type Kind = (typeof kinds)[number]
 
-/** Lets other peers use the map through this one, which has a replica. */
-export function serveKv(
-  network: Network,
-  group: KvGroup,
-  leader: () => PeerId | undefined = () => undefined,
-): void {
+/** The replicas on this peer. */
+export interface GroupsHere {
+  propose(group: number, command: Uint8Array, options: ReachOptions): Promise<Uint8Array>
+  query(group: number, question: Uint8Array, options: ReachOptions): Promise<Uint8Array>
+  queryStale(group: number, question: Uint8Array): Uint8Array | Promise<Uint8Array>
+  group(group: number): { readonly leader: ReplicaId | undefined } | undefined
+}
+
+/** Lets other peers use the groups of which this one has a replica. */
+export function serveGroups(network: Network, here: GroupsHere): void {
   network.onRequest(PROTOCOL, async (_from, body, signal) => {
     const reader = new BinaryReader(body)
     const { offset } = reader
     const kind = kinds[reader.u8()]
+    const group = reader.varint()
     const deadlineMs = Math.min(reader.varint(), SERVED_MS_MAX)
     const payload = reader.fixed(reader.remaining)
     if (kind === undefined) throw malformed(offset)
-    if (kind === 'leader') return fromUtf8(leader() ?? '')
-    if (kind === 'stale') return group.queryStale(payload)
-    return group[kind](payload, { deadlineMs, signal })
+    const replica = here.group(group)
+    if (replica === undefined) throw groupUnknown(group)
+    if (kind === 'leader') return fromUtf8(replica.leader ? peerOf(replica.leader) : '')
+    if (kind === 'stale') return here.queryStale(group, payload)
+    return here[kind](group, payload, { deadlineMs, signal })
   })
 }
 
-export interface RemoteKvOptions {
+export interface RemoteGroupOptions {
+  readonly group: number
   readonly network: Network
   readonly timers: Timers
   readonly clock: Clock
   /** Peers that have a replica, as far as is known now. */
   readonly members: () => readonly PeerId[]
+  /** One of them has none. */
+  readonly outdated?: () => void
 }
 
 /** The group as a peer without a replica reaches it. */
-export class RemoteKvGroup implements KvGroup {
-  readonly #options: RemoteKvOptions
+export class RemoteGroup implements GroupReach {
+  readonly #options: RemoteGroupOptions
   /** Counts the members that were of no use, so that the next call asks another. */
   #turn = 0
   #leader: PeerId | undefined
@@ -66,23 +79,24 @@ export class RemoteKvGroup implements KvGroup {
   #lookedMs = -Infinity
   readonly #waiting = new Set<Waiting>()
 
-  constructor(options: RemoteKvOptions) {
+  constructor(options: RemoteGroupOptions) {
     this.#options = options
   }
 
   /** Asked once: who sends it again decides its client, who knows whether that is safe. */
-  async propose(command: Uint8Array, options: KvCallOptions): Promise<Uint8Array> {
+  async propose(command: Uint8Array, options: ReachOptions): Promise<Uint8Array> {
     try {
       return await this.#ask('propose', command, options)
     } catch (error) {
       if (isNotDone(error) || options.signal?.aborted === true) throw error
-      const details = { code: 'OUTCOME_UNKNOWN', group: 0, reason: 'the member was lost' } as const
+      const { group } = this.#options
+      const details = { code: 'OUTCOME_UNKNOWN', group, reason: 'the member was lost' } as const
       const message = 'Cannot tell what became of a command: the member it was sent to was lost'
       throw new HoldfastError(message, details, { cause: error })
     }
   }
 
-  query(question: Uint8Array, options: KvCallOptions): Promise<Uint8Array> {
+  query(question: Uint8Array, options: ReachOptions): Promise<Uint8Array> {
     return this.#askEach('query', question, options)
   }
 
@@ -94,7 +108,7 @@ export class RemoteKvGroup implements KvGroup {
   async #askEach(
     kind: Kind,
     question: Uint8Array,
-    { deadlineMs, signal }: KvCallOptions,
+    { deadlineMs, signal }: ReachOptions,
   ): Promise<Uint8Array> {
     const tries = Math.max(1, this.#options.members().length)
     for (let left = tries; ; left--) {
@@ -109,7 +123,7 @@ export class RemoteKvGroup implements KvGroup {
   async #ask(
     kind: Kind,
     payload: Uint8Array,
-    { deadlineMs, signal }: KvCallOptions,
+    { deadlineMs, signal }: ReachOptions,
   ): Promise<Uint8Array> {
     const member = this.#member()
     if (member === undefined) throw noMember()
@@ -123,9 +137,9 @@ export class RemoteKvGroup implements KvGroup {
     } catch (error) {
       this.#turn++
       if (this.#leader === member) this.#leader = undefined
-      throw codeOf(error) === 'GROUP_UNKNOWN' || codeOf(error) === 'PROTOCOL_UNKNOWN'
-        ? noMember(error)
-        : error
+      if (codeOf(error) !== 'GROUP_UNKNOWN' && codeOf(error) !== 'PROTOCOL_UNKNOWN') throw error
+      this.#options.outdated?.()
+      throw noMember(error)
     } finally {
       stopWatch()
       this.#waiting.delete(call)
@@ -143,10 +157,11 @@ export class RemoteKvGroup implements KvGroup {
     member: PeerId,
     kind: Kind,
     payload: Uint8Array,
-    { deadlineMs, signal }: KvCallOptions,
+    { deadlineMs, signal }: ReachOptions,
   ): Promise<Uint8Array> {
     const writer = new BinaryWriter(payload.length + HEADER_BYTES)
     writer.u8(kinds.indexOf(kind))
+    writer.varint(this.#options.group)
     writer.varint(Math.ceil(deadlineMs))
     writer.fixed(payload)
     const options = { body: writer.finish(), deadlineMs, signal }
@@ -201,7 +216,7 @@ const isNotDone = (error: unknown): boolean =>
 /** `BUSY`, for another member may be known, or have its replica, in a moment. */
 const noMember = (cause?: unknown): HoldfastError =>
   new HoldfastError(
-    'Cannot reach the map: the member asked has no replica of it',
+    'Cannot reach the group: the member asked has no replica of it',
     { code: 'BUSY', what: 'members' },
     { cause },
   )
