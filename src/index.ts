@@ -24,6 +24,48 @@ export {
   type LogLine,
 } from './node/log.ts'
 export type { NodeOptions, ProfileName } from './node/node-options.ts'
+export type {
+  BucketInfo,
+  BucketOptions,
+  BucketUsage,
+  CallOptions,
+  CopyOptions,
+  Deleted,
+  DeleteOptions,
+  FragmentPlacement,
+  GetOptions,
+  ListedObject,
+  ListedVersion,
+  ListEntry,
+  ListOptions,
+  ListPage,
+  ObjectInfo,
+  ObjectPlace,
+  ObjectPlacement,
+  ObjectReading,
+  ObjectSettings,
+  Progress,
+  PutOptions,
+  ReadOptions,
+  Retention,
+  SegmentPlacement,
+  Store,
+  UploadedPart,
+  UploadInfo,
+  UploadName,
+  VersionPage,
+  Versioning,
+  WriteConditions,
+  Written,
+  WrittenFacts,
+} from './node/store/store.ts'
+export type {
+  DrainView,
+  RebalanceView,
+  RepairRecord,
+  Upkeep,
+  UpkeepStatus,
+} from './node/store/upkeep.ts'
 export type { NodeEvent, NodeState, NodeStatus, PeerClockView, PeerView } from './node/views.ts'
 export type {
   KvChange,

@@ -72,3 +72,27 @@ export function parseChoice<Choice extends string>(
   if (choice !== undefined) return choice
   throw invalid(key, `'${text}' is none of ${choices.join(', ')}`)
 }
+
+/** A parser of whole numbers from `least` to `most`. */
+export const parseBounded =
+  (least: number, most: number) =>
+  (text: string): number => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
+    if (value >= least && value <= most) return value
+    throw new InvalidArgumentError(`Give a whole number from ${least} to ${most}.`)
+  }
+
+const powers = ['', 'k', 'm', 'g', 't']
+
+/**
+ * Bytes as people write them, by powers of ten, or of two with an i: `500GB`, `1.5TB`, `64GiB`.
+ * @throws {HoldfastError} `CONFIG_INVALID`
+ */
+export function parseBytes(key: string, text: string): number {
+  const [, digits, unit = '', binary] =
+    /^(\d{1,12}(?:\.\d{1,3})?) ?([kmgt]?)(i?)b?$/i.exec(text) ?? []
+  if (digits === undefined || (binary !== '' && unit === ''))
+    throw invalid(key, `'${text}' is no size, as 500GB or 64GiB`)
+  const power = powers.indexOf(unit.toLowerCase())
+  return Math.floor(Number(digits) * (binary === '' ? 1000 : 1024) ** power)
+}

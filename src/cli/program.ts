@@ -1,13 +1,24 @@
 import { Command, CommanderError } from 'commander'
 
+import { bucketsCommand } from './buckets-command.ts'
+import { completionCommand } from './completion-command.ts'
 import { decodeCommand } from './decode-command.ts'
 import { encodeCommand } from './encode-command.ts'
+import { eventsCommand } from './events-command.ts'
 import { EXIT_OK, EXIT_USAGE, exitCodeOf } from './exit-codes.ts'
+import { getCommand } from './get-command.ts'
+import { hintFor } from './hints.ts'
 import { interruption, Interrupted } from './interruption.ts'
 import { kvCommand } from './kv-command.ts'
+import { lsCommand } from './ls-command.ts'
 import { banCommand, inviteCommand } from './member-commands.ts'
+import { cpCommand, rmCommand } from './object-commands.ts'
+import { placementCommand } from './placement-command.ts'
+import { putCommand } from './put-command.ts'
 import { recoverCommand } from './recover-command.ts'
+import { statCommand } from './stat-command.ts'
 import { upCommand } from './up-command.ts'
+import { drainCommand, rebalanceCommand, repairsCommand } from './upkeep-commands.ts'
 import { clockCommand, groupsCommand, peersCommand, statusCommand } from './view-commands.ts'
 
 /** Reads the arguments, runs the command they name, and returns the exit code. */
@@ -22,6 +33,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE
     if (signal.aborted && signal.reason instanceof Interrupted) return signal.reason.exitCode
     console.error(`holdfast: ${error instanceof Error ? error.message : String(error)}`)
+    const hint = hintFor(error)
+    if (hint !== undefined) console.error(`          ${hint}`)
     return exitCodeOf(error)
   } finally {
     dispose()
@@ -35,18 +48,38 @@ function createProgram(signal: AbortSignal): Command {
     .configureOutput({
       outputError: (text, write) => write(text.replace(/^error: /, 'holdfast: ')),
     })
+    .enablePositionalOptions()
     .exitOverride()
   // Commands inherit their program's settings only if they are made by it.
-  upCommand(program.command('up'), signal)
-  inviteCommand(program.command('invite'), signal)
-  banCommand(program.command('ban'), signal)
-  peersCommand(program.command('peers'), signal)
-  statusCommand(program.command('status'), signal)
-  clockCommand(program.command('clock'), signal)
-  groupsCommand(program.command('groups'), signal)
-  kvCommand(program.command('kv'), signal)
-  encodeCommand(program.command('encode'), signal)
-  decodeCommand(program.command('decode'), signal)
-  recoverCommand(program.command('recover'), signal)
+  const add = (name: string, fill: (command: Command, signal: AbortSignal) => void): void =>
+    fill(program.command(name), signal)
+  program.commandsGroup('Files:')
+  add('put', putCommand)
+  add('get', getCommand)
+  add('ls', lsCommand)
+  add('rm', rmCommand)
+  add('cp', cpCommand)
+  add('stat', statCommand)
+  add('buckets', bucketsCommand)
+  program.commandsGroup('Peers and network:')
+  add('up', upCommand)
+  add('invite', inviteCommand)
+  add('ban', banCommand)
+  add('peers', peersCommand)
+  add('status', statusCommand)
+  add('groups', groupsCommand)
+  add('clock', clockCommand)
+  add('kv', kvCommand)
+  add('events', eventsCommand)
+  program.commandsGroup('Keeping files whole:')
+  add('placement', placementCommand)
+  add('repairs', repairsCommand)
+  add('drain', drainCommand)
+  add('rebalance', rebalanceCommand)
+  add('recover', recoverCommand)
+  program.commandsGroup('Without a network:')
+  add('encode', encodeCommand)
+  add('decode', decodeCommand)
+  completionCommand(program.command('completion'), program)
   return program
 }

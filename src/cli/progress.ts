@@ -35,13 +35,17 @@ export class Progress {
     this.#shownMs = this.#startMs
   }
 
-  /** @param totalBytes if it is known */
-  update(bytes: number, totalBytes?: number): void {
+  /**
+   * @param totalBytes if it is known
+   * @param skippedBytes of `bytes`, what was there before it began: it says nothing of the rate
+   */
+  update(bytes: number, totalBytes?: number, skippedBytes = 0): void {
     const nowMs = this.#nowMs()
     const isTerminal = this.#output?.isTTY === true
     if (nowMs - this.#shownMs < (isTerminal ? REDRAW_MS : LINE_MS)) return
     this.#shownMs = nowMs
-    const text = this.#describe(bytes, totalBytes, (nowMs - this.#startMs) / 1000)
+    const rate = (bytes - skippedBytes) / ((nowMs - this.#startMs) / 1000)
+    const text = this.#describe(bytes, totalBytes, rate)
     this.#output?.write(isTerminal ? `\r${text}\u001B[K` : `${text}\n`)
     this.#isDrawn = isTerminal
   }
@@ -52,15 +56,16 @@ export class Progress {
     this.#isDrawn = false
   }
 
-  #describe(bytes: number, totalBytes: number | undefined, seconds: number): string {
-    const rate = `${formatBytes(bytes / seconds)}/s`
+  /** @param rate in bytes a second */
+  #describe(bytes: number, totalBytes: number | undefined, rate: number): string {
+    const speed = `${formatBytes(Math.max(0, rate))}/s`
     if (totalBytes === undefined || totalBytes < bytes)
-      return `${this.#label}  ${formatBytes(bytes)}  ${rate}`
+      return `${this.#label}  ${formatBytes(bytes)}  ${speed}`
     const share = totalBytes === 0 ? 1 : bytes / totalBytes
     const filled = Math.round(share * BAR_CELLS)
     const bar = `[${'#'.repeat(filled)}${'.'.repeat(BAR_CELLS - filled)}]`
-    const left = formatDuration((seconds / share) * (1 - share))
+    const left = rate > 0 ? `${formatDuration((totalBytes - bytes) / rate)} left` : 'stalled'
     const done = `${formatBytes(bytes)} of ${formatBytes(totalBytes)}`
-    return `${this.#label} ${bar} ${Math.floor(share * 100)} %  ${done}  ${rate}  ${left} left`
+    return `${this.#label} ${bar} ${Math.floor(share * 100)} %  ${done}  ${speed}  ${left}`
   }
 }

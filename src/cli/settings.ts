@@ -15,6 +15,7 @@ const settingNames = [
   'profile',
   'zone',
   'name',
+  'capacity',
   'mdns',
   'log-level',
 ] as const

@@ -22,3 +22,19 @@ export function formatTable(
 
 /** The text without what would steer a terminal, or turn its direction. */
 export const printable = (text: string): string => text.replace(/\p{C}/gu, '\uFFFD')
+
+/** A JSON array on standard output whose items come bit by bit. */
+export class JsonArray {
+  #isOpen = false
+
+  print(items: readonly unknown[]): void {
+    for (const item of items) {
+      process.stdout.write(`${this.#isOpen ? ',\n' : '['}${JSON.stringify(item)}`)
+      this.#isOpen = true
+    }
+  }
+
+  end(): void {
+    process.stdout.write(this.#isOpen ? ']\n' : '[]\n')
+  }
+}

@@ -27,6 +27,7 @@ export function upCommand(command: Command, signal: AbortSignal): void {
     .option('--profile <NAME>', 'how fast deaths are noticed: lan, fast or wan (default: lan)')
     .option('--zone <LABEL>', 'what this peer shares its fate with: a rack, a house, a provider')
     .option('--name <NAME>', 'what people call this peer (default: the name of the machine)')
+    .option('--capacity <SIZE>', 'most that it holds for the network, as 500GB (default: the disk)')
     .option('--mdns', 'look for peers of this network on the local network')
     .option('--log-level <LEVEL>', 'debug, info, warn or error (default: info)')
     .option('--config <FILE>', 'settings as TOML (default: holdfast.toml in DIR, if it is there)')

@@ -4,16 +4,15 @@ import { startGateway } from '../gateway/gateway.ts'
 import type { ServedNode } from '../gateway/route.ts'
 import { createLog, createNode, type HoldfastNode, logLevels } from '../index.ts'
 import { logOutput } from './log-output.ts'
-import { parseChoice, parseHostPort, parseListen, parseServers } from './parse.ts'
+import { parseBytes, parseChoice, parseHostPort, parseListen, parseServers } from './parse.ts'
 import { DEFAULT_DATA, invalid, type Settings } from './settings.ts'
 
 const GATEWAY_HOST = '127.0.0.1'
 const GATEWAY_PORT = 4800
 /** How a peer is started from here: by npm in a checkout, by its name where it is installed. */
-const [upAgain, invite] =
-  process.env['npm_lifecycle_event'] === 'start'
-    ? ['npm start --', 'npm run holdfast -- invite']
-    : ['holdfast up', 'holdfast invite']
+const isNpm = process.env['npm_lifecycle_event'] === 'start'
+const upAgain = isNpm ? 'npm start --' : 'holdfast up'
+const program = isNpm ? 'npm run holdfast --' : 'holdfast'
 /** The invite that a new network begins with. */
 const FIRST_INVITE = { uses: 10, expiresInMs: 3_600_000 } as const
 /** How long the process may go on when its peer has stopped. */
@@ -42,6 +41,8 @@ export async function up(
     profile: parseChoice('profile', settings.profile ?? 'lan', profileNames),
     zone: settings.zone,
     name: settings.name,
+    capacityBytes:
+      settings.capacity === undefined ? undefined : parseBytes('capacity', settings.capacity),
     mdns: parseChoice('mdns', settings.mdns ?? 'false', ['true', 'false']) === 'true',
     log,
   })
@@ -107,14 +108,27 @@ function describe(
     ...addresses.map(address => `           ${address.replace(/\/p2p\/.*$/, '')}`),
     '',
   ]
+  lines.push('Store a file and fetch it again, in another terminal:', '', ...howToStore(node))
   if (token !== undefined)
     lines.push(
       'Let another machine join (ten times, within an hour):',
       '',
       `  ${upAgain} --join ${token}`,
     )
-  else if (isAuthority) lines.push(`Let another machine join: ${invite}`)
+  else if (isAuthority) lines.push(`Let another machine join: ${program} invite`)
   return `${lines.join('\n')}\n`
+}
+
+/** With the directory, unless it is the one that commands look into anyway. */
+function howToStore(node: HoldfastNode): readonly string[] {
+  const { dataDirectory } = node.status()
+  const where = dataDirectory === resolve(DEFAULT_DATA) ? '' : ` --data ${dataDirectory}`
+  return [
+    `  ${program} put FILE files/${where}`,
+    `  ${program} ls files${where}`,
+    `  ${program} get files/FILE${where}`,
+    '',
+  ]
 }
 
 const isLoopback = (host: string): boolean =>

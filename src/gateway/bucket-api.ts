@@ -1,9 +1,11 @@
 import { Buffer } from 'node:buffer'
 
-import type { ListOptions, Versioning } from '../node/store/store.ts'
+import type { BucketChange, ListOptions, Versioning } from '../node/store/store.ts'
 import { bodyOf } from './body.ts'
 import {
   type Fields,
+  naturalIn,
+  objectIn,
   onlyFields,
   optionalChoice,
   optionalFlag,
@@ -72,14 +74,24 @@ async function describe(call: Call): Promise<Answer> {
 
 async function change(call: Call): Promise<Answer> {
   const body = await jsonBody(call)
-  onlyFields(body, ['versioning', 'hasLock'])
-  const versioning = optionalChoice(body, 'versioning', versionings)
-  const hasLock = optionalFlag(body, 'hasLock')
-  const wanted = {
-    ...(versioning !== undefined && { versioning }),
-    ...(hasLock !== undefined && { hasLock }),
+  onlyFields(body, ['versioning', 'hasLock', 'retention'])
+  const wanted: BucketChange = {
+    versioning: optionalChoice(body, 'versioning', versionings),
+    hasLock: optionalFlag(body, 'hasLock'),
+    retention: retentionIn(body),
   }
   return ok(await call.node.changeBucket(bucketOf(call), wanted, { signal: call.signal }))
+}
+
+/** `retention`: mode and forMs, or `none`. */
+function retentionIn(body: Fields): BucketChange['retention'] {
+  if (!Object.hasOwn(body, 'retention')) return undefined
+  if (body['retention'] === 'none') return 'none'
+  const fields = objectIn(body, 'retention')
+  onlyFields(fields, ['mode', 'forMs'])
+  const mode = optionalChoice(fields, 'mode', ['governance', 'compliance'])
+  if (mode === undefined) throw new HttpError(400, 'retention has a mode')
+  return { mode, forMs: naturalIn(fields, 'forMs') }
 }
 
 async function remove(call: Call): Promise<Answer> {

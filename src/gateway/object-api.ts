@@ -1,10 +1,11 @@
-import type { CopyOptions, ObjectPlace, WriteConditions } from '../node/store/store.ts'
+import type { CopyOptions, ObjectPlace, Retention, WriteConditions } from '../node/store/store.ts'
 import { readOptions } from './bucket-api.ts'
 import { unquote } from './conditions.ts'
 import {
   type Fields,
   objectIn,
   onlyFields,
+  optionalChoice,
   optionalFlag,
   optionalNatural,
   optionalText,
@@ -22,7 +23,10 @@ const SEGMENTS_MAX = 1000
 export const objectRoutes: readonly Route[] = [
   { method: 'GET', path: '/api/v1/stat/:bucket/*key', run: stat },
   { method: 'GET', path: '/api/v1/placement/:bucket/*key', run: placement },
+  { method: 'GET', path: '/api/v1/parts/:bucket/*key', run: partsOf },
   { method: 'DELETE', path: '/api/v1/objects/:bucket/*key', run: remove },
+  { method: 'PUT', path: '/api/v1/tags/:bucket/*key', run: setTags },
+  { method: 'PUT', path: '/api/v1/locks/:bucket/*key', run: setLock },
   { method: 'POST', path: '/api/v1/copies', run: copy },
 ]
 
@@ -51,6 +55,53 @@ async function placement(call: Call): Promise<Answer> {
       limit,
     }),
   )
+}
+
+async function partsOf(call: Call): Promise<Answer> {
+  const query = queryFields(call.query, ['version', 'after', 'limit', 'consistency'])
+  const options = {
+    ...readOptions(query, call),
+    version: optionalText(query, 'version'),
+    after: optionalNatural(query, 'after'),
+    limit: optionalNatural(query, 'limit'),
+  }
+  return ok({ parts: await call.node.partsOf(placeOf(call), options) })
+}
+
+async function setTags(call: Call): Promise<Answer> {
+  const version = optionalText(queryFields(call.query, ['version']), 'version')
+  const body = await jsonBody(call)
+  onlyFields(body, ['tags'])
+  const tags = optionalTexts(body, 'tags') ?? {}
+  return ok(await call.node.setTags(placeOf(call), tags, { version, signal: call.signal }))
+}
+
+/** `retention`: mode and until, or `none`; `hasLegalHold`. What is not named stays. */
+async function setLock(call: Call): Promise<Answer> {
+  const query = queryFields(call.query, ['version', 'bypassesGovernance'])
+  const body = await jsonBody(call)
+  onlyFields(body, ['retention', 'hasLegalHold'])
+  const lock = {
+    retention: retentionIn(body),
+    hasLegalHold: optionalFlag(body, 'hasLegalHold'),
+  }
+  await call.node.setLock(placeOf(call), lock, {
+    version: optionalText(query, 'version'),
+    bypassesGovernance: optionalFlag(query, 'bypassesGovernance'),
+    signal: call.signal,
+  })
+  return ok({ locked: placeOf(call) })
+}
+
+function retentionIn(body: Fields): Retention | 'none' | undefined {
+  if (!Object.hasOwn(body, 'retention')) return undefined
+  if (body['retention'] === 'none') return 'none'
+  const fields = objectIn(body, 'retention')
+  onlyFields(fields, ['mode', 'until'])
+  const mode = optionalChoice(fields, 'mode', ['governance', 'compliance'])
+  const until = new Date(textIn(fields, 'until'))
+  if (mode !== undefined && !Number.isNaN(until.getTime())) return { mode, until }
+  throw new HttpError(400, 'retention has a mode, and until as a time of ISO 8601')
 }
 
 async function remove(call: Call): Promise<Answer> {

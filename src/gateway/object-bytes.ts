@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { pipeline } from 'node:stream/promises'
 
-import { codeOf } from '../base/errors.ts'
+import { codeOf, HoldfastError } from '../base/errors.ts'
 import type {
   ObjectInfo,
   ObjectPlace,
@@ -101,7 +101,11 @@ async function open(call: Call): Promise<ObjectReading> {
 /** Answers by what the request demands of the object, if that decides it. */
 function isSettled({ request, response }: Call, info: ObjectInfo): boolean {
   const verdict = judgeRead(request.headers, info)
-  if (verdict === 'failed') throw new HttpError(412, 'The object is not as the request demands')
+  if (verdict === 'failed')
+    throw new HoldfastError('Cannot read the object: it is not as the request demands', {
+      code: 'PRECONDITION_FAILED',
+      condition: 'the headers of the request',
+    })
   if (verdict === 'go on') return false
   const { etag, 'last-modified': modified } = headersOf(info)
   response.writeHead(304, { etag, 'last-modified': modified })

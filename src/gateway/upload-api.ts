@@ -25,7 +25,7 @@ import { type Answer, type Call, ok, type Route } from './route.ts'
  *
  *     POST   …/uploads/<bucket>/<key>                   begins one → upload
  *     PUT    …/uploads/<bucket>/<key>?upload=U&part=N   the bytes of a part → etag
- *     GET    …/uploads/<bucket>/<key>?upload=U          the parts that are there
+ *     GET    …/uploads/<bucket>/<key>?upload=U          what it is to be, and its parts
  *     POST   …/uploads/<bucket>/<key>?upload=U          completes it: parts in order
  *     DELETE …/uploads/<bucket>/<key>?upload=U          gives it up
  *     POST   …/part-copies                              a part from another object
@@ -101,7 +101,9 @@ async function listParts(call: Call): Promise<Answer> {
     ...(after !== undefined && { after }),
     ...(limit !== undefined && { limit: Math.min(Math.max(limit, 1), PART_MAX) }),
   }
-  return ok({ parts: await call.node.parts(nameOf(call, query), options) })
+  const name = nameOf(call, query)
+  const upload = await call.node.upload(name, readOptions(query, call))
+  return ok({ upload, parts: await call.node.parts(name, options) })
 }
 
 async function abort(call: Call): Promise<Answer> {

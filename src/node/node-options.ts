@@ -34,6 +34,11 @@ export interface NodeOptions {
   readonly listen?: readonly string[] | undefined
   /** Label of shared fate (rack, house, provider); an invite may prescribe another. @default '' */
   readonly zone?: string | undefined
+  /**
+   * How many bytes of fragments this peer takes at most.
+   * @default what the disk has, less a reserve
+   */
+  readonly capacityBytes?: number | undefined
   /** What people call this peer. @default the name of the machine */
   readonly name?: string | undefined
   /**

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { codeOf } from '../../src/base/errors.ts'
-import { parseDuration, parseHostPort, parseListen } from '../../src/cli/parse.ts'
+import { parseBytes, parseDuration, parseHostPort, parseListen } from '../../src/cli/parse.ts'
 import { gatherSettings } from '../../src/cli/settings.ts'
 import { withDirectory } from '../support/temporary.ts'
 
@@ -74,3 +74,20 @@ test('a time has a number and a unit', () => {
   for (const text of ['', '1', 'h', '1.5h', '-1h', '1 h', '1y'])
     assert.throws(() => parseDuration(text), text)
 })
+
+for (const [text, bytes] of [
+  ['0', 0],
+  ['500', 500],
+  ['500GB', 500e9],
+  ['1.5 TB', 1.5e12],
+  ['64GiB', 64 * 2 ** 30],
+  ['10m', 10e6],
+] as const)
+  test(`'${text}' is ${bytes} bytes`, () => assert.equal(parseBytes('capacity', text), bytes))
+
+for (const text of ['', 'GB', '-1', '1.GB', '1e9', '5iB', '10 PB', '1GBs'])
+  test(`'${text}' is no size`, () =>
+    assert.throws(
+      () => parseBytes('capacity', text),
+      (error: unknown) => codeOf(error) === 'CONFIG_INVALID',
+    ))

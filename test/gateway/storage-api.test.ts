@@ -89,6 +89,24 @@ scene('an object is described, copied and deleted', async (send, { node }) => {
   assert.equal((await send('GET', 'stat/sea/c'))[0], 404)
 })
 
+scene('tags and locks of an object are changed', async (send, { node }) => {
+  await node.createBucket('sea', { hasLock: true })
+  await node.put({ bucket: 'sea', key: 'a/b' }, new Uint8Array(3))
+  assert.equal((await send('PUT', 'tags/sea/a%2Fb', { tags: { colour: 'green' } }))[0], 200)
+  const [, info] = await send('GET', 'stat/sea/a%2Fb')
+  assert.deepEqual((info as { tags: object }).tags, { colour: 'green' })
+  assert.equal((await send('PUT', 'locks/sea/a%2Fb', { hasLegalHold: true }))[0], 200)
+  const [, locked] = await send('GET', 'stat/sea/a%2Fb')
+  assert.equal((locked as { hasLegalHold: boolean }).hasLegalHold, true)
+  const retention = { mode: 'governance', until: 'some day' }
+  assert.equal((await send('PUT', 'locks/sea/a%2Fb', { retention }))[0], 400)
+  assert.equal((await send('PUT', 'tags/sea/a%2Fb', { tags: { colour: 1 } }))[0], 400)
+  assert.deepEqual(await send('GET', 'parts/sea/a%2Fb'), [200, { parts: [] }])
+  const forOne = { retention: { mode: 'governance', forMs: 1000 } }
+  assert.equal((await send('PATCH', 'buckets/sea', forOne))[0], 200)
+  assert.equal((await send('PATCH', 'buckets/sea', { retention: { forMs: 1 } }))[0], 400)
+})
+
 scene('an upload in parts is begun, filled, looked at and completed', async (send, { node }) => {
   await node.createBucket('sea')
   const [status, begun] = await send('POST', 'uploads/sea/big', { headers: { expires: 'never' } })
