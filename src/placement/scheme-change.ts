@@ -17,13 +17,23 @@ export type SchemeChange =
 /** A rewrite has to save this share of the bytes stored. */
 const OVERHEAD_GAIN = 0.15
 
-/** @param isReplicated a segment too small to be cut: it stays at k = 1 under the target's m */
+export interface SegmentFacts {
+  /** Too small to be cut: it stays at k = 1 under the target's m. */
+  readonly isReplicated: boolean
+  /** Peers that may hold its fragments, in the long run. */
+  readonly peers: number
+}
+
+/** One that has more fragments than there are peers becomes smaller, whatever that costs. */
 export function schemeChange(
   current: Redundancy,
   target: Redundancy,
-  { isReplicated }: { readonly isReplicated: boolean },
+  { isReplicated, peers }: SegmentFacts,
 ): SchemeChange {
   const wanted = isReplicated ? { k: 1, m: target.m } : target
+  if (current.k + current.m > peers && wanted.k + wanted.m <= peers) {
+    return { type: 'recut', ...wanted }
+  }
   if (wanted.k === current.k) {
     if (wanted.m <= current.m) return { type: 'keep' }
     return { type: 'raise', from: current.k + current.m, to: wanted.k + wanted.m }

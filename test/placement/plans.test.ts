@@ -10,7 +10,7 @@ import { planRebalance } from '../../src/placement/rebalance-plan.ts'
 import { schemeChange } from '../../src/placement/scheme-change.ts'
 import type { SegmentView } from '../../src/placement/segment-view.ts'
 
-const plain = { isReplicated: false }
+const plain = { isReplicated: false, peers: 20 }
 const changes = [
   ['a scheme that is the target', [4, 2], [4, 2], { type: 'keep' }],
   ['more parity', [4, 2], [4, 3], { type: 'raise', from: 6, to: 7 }],
@@ -29,8 +29,15 @@ for (const [what, [k, m], [wantedK, wantedM], expected] of changes) {
 }
 
 test('a segment too small to be cut follows the parity alone', () => {
-  const change = schemeChange({ k: 1, m: 1 }, { k: 4, m: 2 }, { isReplicated: true })
+  const change = schemeChange({ k: 1, m: 1 }, { k: 4, m: 2 }, { isReplicated: true, peers: 6 })
   assert.deepEqual(change, { type: 'raise', from: 2, to: 3 })
+})
+
+test('a segment with more fragments than there are peers becomes smaller', () => {
+  const fewer = { isReplicated: false, peers: 4 }
+  const change = schemeChange({ k: 5, m: 3 }, { k: 2, m: 2 }, fewer)
+  assert.deepEqual(change, { type: 'recut', k: 2, m: 2 })
+  assert.deepEqual(schemeChange({ k: 2, m: 2 }, { k: 2, m: 2 }, fewer), { type: 'keep' })
 })
 
 test('background work rests longer while the foreground suffers, and not at all once it does not', () => {

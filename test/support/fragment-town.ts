@@ -19,7 +19,7 @@ export interface TownOptions {
   readonly seed?: number
   readonly capacityBytes?: number
   /** What else a peer opens, before its name is in the town. */
-  readonly furnish?: (peer: Townsman) => Promise<void>
+  readonly furnish?: (peer: Townsman, town: Town) => Promise<void>
 }
 
 /** Compiled once: it has no state that a test could see. */
@@ -75,7 +75,7 @@ export class Town {
           capacityBytes: this.#options.capacityBytes ?? 1 << 30,
         })
         const peer = { name, machine, keys, environment, fragments }
-        await this.#options.furnish?.(peer)
+        await this.#options.furnish?.(peer, this)
         this.#peers.set(name, peer)
         await new Promise<never>(() => undefined)
       },

@@ -1,0 +1,412 @@
+/**
+ * Keeps what is stored whole, without being asked. Every peer looks after the fragments it holds
+ * (`own-fragments.ts`) and mends what it finds at fault (`fault-desk.ts`); whoever leads a group of
+ * the catalog looks after the segments listed there (`group-upkeep.ts`), and begins anew from the
+ * catalog's lists when the lead changes.
+ *
+ * Everything it does can be done by somebody else at the same time, or twice, or half: placements
+ * change under the revision they were decided on, and nobody drops a fragment unasked.
+ */
+import type { Environment, PeerId } from '../../base/environment.ts'
+import { HoldfastError } from '../../base/errors.ts'
+import { Tasks } from '../../base/tasks.ts'
+import type { SegmentName } from '../../catalog/commands.ts'
+import type { PlacedSegment } from '../../catalog/query-upkeep.ts'
+import { hasItsFragments, type PeerView } from '../../placement/peer-view.ts'
+import type { Finding } from '../../storage/fragment-health.ts'
+import type { FragmentStore } from '../../storage/fragment-store.ts'
+import type { Catalog } from '../catalog/catalog.ts'
+import type { Coder } from '../coder/coder.ts'
+import type { FragmentPeers } from '../fragments/fragment-peers.ts'
+import type { OriginSeal } from '../fragments/origin-seal.ts'
+import type { NodeKv } from '../kv/node-kv.ts'
+import type { Seats } from '../store/seats.ts'
+import type { CallOptions } from '../store/store.ts'
+import type {
+  DrainView,
+  RebalanceView,
+  RepairRecord,
+  Upkeep,
+  UpkeepStatus,
+} from '../store/upkeep.ts'
+import { AuditScores } from './audit-scores.ts'
+import { ByteBudget } from './byte-budget.ts'
+import { Drains } from './drains.ts'
+import { FaultDesk } from './fault-desk.ts'
+import { Foreground } from './foreground.ts'
+import type { HelperFault } from './fragment-builder.ts'
+import { FragmentClaims } from './fragment-claims.ts'
+import { FragmentMover } from './fragment-mover.ts'
+import { type GroupParts, GroupUpkeep } from './group-upkeep.ts'
+import { nameOf } from './listed-segment.ts'
+import { OwnFragments } from './own-fragments.ts'
+import { joinedView } from './rebalance-view.ts'
+import { Books } from './repair-books.ts'
+import { RepairLedger } from './repair-ledger.ts'
+import { SchemeTarget } from './scheme-target.ts'
+import { SegmentCutter } from './segment-cutter.ts'
+import { type Holding, type RebalanceShare, REPAIRS_MAX } from './upkeep-messages.ts'
+import { UpkeepNetwork } from './upkeep-network.ts'
+import { UPKEEP, type UpkeepSettings } from './upkeep-settings.ts'
+
+export interface UpkeepOptions {
+  /** The disk is the ledger's own. */
+  readonly environment: Environment
+  readonly catalog: Catalog
+  readonly seats: Seats
+  readonly kv: Pick<NodeKv, 'put' | 'delete' | 'list'>
+  readonly peers: FragmentPeers
+  /** This peer's own. */
+  readonly store: FragmentStore
+  readonly coder: Coder
+  /** Undefined on a peer without the network's key: it looks after its own fragments only. */
+  readonly seal: OriginSeal | undefined
+  /** 32 bytes. */
+  readonly networkId: Uint8Array
+  /** What nobody can foretell. */
+  readonly secrets: (sizeBytes: number) => Uint8Array
+  readonly settings?: Partial<UpkeepSettings>
+  /** Told of what nobody expects. */
+  readonly onFailure: (error: unknown) => void
+}
+
+const REPAIRS_DEFAULT = 100
+
+export class UpkeepService implements Upkeep {
+  /** To be told of every answer that somebody waited for. */
+  readonly foreground: Foreground
+  readonly #options: UpkeepOptions
+  readonly #settings: UpkeepSettings
+  readonly #ledger: RepairLedger
+  readonly #books: Books
+  readonly #scores: AuditScores
+  readonly #target: SchemeTarget
+  readonly #network: UpkeepNetwork
+  readonly #claims: FragmentClaims
+  readonly #own: OwnFragments
+  readonly #drains: Drains
+  readonly #tools: { readonly mover: FragmentMover; readonly cutter: SegmentCutter } | undefined
+  readonly #desk: FaultDesk | undefined
+  readonly #groups = new Map<number, GroupUpkeep>()
+  readonly #tasks: Tasks
+  readonly #unwatch: (() => void)[] = []
+
+  /** Opens the ledger and begins. @throws {HoldfastError} `DISK_*` */
+  static async start(options: UpkeepOptions): Promise<UpkeepService> {
+    const ledger = await RepairLedger.open(options.environment.disk)
+    const service = new UpkeepService(options, ledger)
+    service.#start()
+    return service
+  }
+
+  private constructor(options: UpkeepOptions, ledger: RepairLedger) {
+    const { environment, catalog, seats, kv, seal, settings, onFailure } = options
+    const { clock, timers, network } = environment
+    this.#options = options
+    this.#settings = { ...UPKEEP, ...settings }
+    this.#ledger = ledger
+    this.#books = new Books(ledger, clock, onFailure)
+    this.#scores = new AuditScores(clock)
+    this.#target = new SchemeTarget(clock, this.#settings.shrinkAfterMs)
+    this.foreground = new Foreground(clock)
+    this.#tasks = new Tasks({ onFailure: ({ error }) => onFailure(error) })
+    this.#network = new UpkeepNetwork({ network, timers, seats, views: () => seats.views() })
+    const askOthers = this.#network.claim.bind(this.#network)
+    this.#claims = new FragmentClaims({ catalog, seal, askOthers })
+    this.#tools = seal === undefined ? undefined : this.#makeTools(seal)
+    this.#desk = this.#tools && this.#openDesk(this.#tools.mover)
+    this.#own = this.#lookAfterOwn()
+    this.#drains = new Drains({
+      kv,
+      seats,
+      catalog,
+      timers,
+      holdings: async (seat, signal) => [
+        ...(await this.#holdings(seat, signal)),
+        ...(await this.#network.holdings(seat, signal)),
+      ],
+      led: () => new Set(this.#groups.keys()),
+      everyMs: this.#settings.drainEveryMs,
+    })
+  }
+
+  upkeep(): UpkeepStatus {
+    const groups = [...this.#groups.values()]
+    const statuses = groups.map(({ driver }) => driver.status)
+    const { segments, bytes } = this.#books.totals
+    return {
+      waiting: sum(statuses.map(({ waiting }) => waiting)) + (this.#desk?.waiting ?? 0),
+      running: sum(statuses.map(({ running }) => running)),
+      short: sum(statuses.map(({ short }) => short)),
+      repairedSegments: segments,
+      repairedBytes: bytes,
+      audits: this.#scores.totals,
+      scrub: this.#own.scrub,
+      garbage: sum(groups.map(({ sweeper }) => sweeper.garbage)),
+    }
+  }
+
+  async repairs({
+    limit = REPAIRS_DEFAULT,
+    signal,
+  }: CallOptions & { limit?: number } = {}): Promise<
+    readonly (RepairRecord & { readonly by: PeerId })[]
+  > {
+    if (!(Number.isInteger(limit) && limit >= 1 && limit <= REPAIRS_MAX)) {
+      throw new RangeError(`1 to ${REPAIRS_MAX} repairs, not ${limit}`)
+    }
+    const by = this.#options.environment.network.self
+    const own = this.#ledger.newest(limit).map(record => ({ ...record, by }))
+    const others = await this.#network.repairs(limit, signal)
+    const all = [...own, ...others]
+    return all.toSorted((a, b) => b.at.getTime() - a.at.getTime()).slice(0, limit)
+  }
+
+  async drain(peer: PeerId, { signal }: CallOptions = {}): Promise<void> {
+    this.#checkSeat(peer)
+    await this.#drains.begin(peer, signal)
+  }
+
+  async undrain(peer: PeerId, { signal }: CallOptions = {}): Promise<void> {
+    this.#checkSeat(peer)
+    await this.#drains.end(peer, signal)
+  }
+
+  drains({ signal }: CallOptions = {}): Promise<readonly DrainView[]> {
+    return this.#drains.list(signal)
+  }
+
+  async rebalance({
+    dryRun = false,
+    signal,
+  }: CallOptions & { dryRun?: boolean } = {}): Promise<RebalanceView> {
+    const within = AbortSignal.any([this.#tasks.signal, ...(signal === undefined ? [] : [signal])])
+    const own = await this.#rebalanceLed(dryRun, within)
+    const others = await this.#network.rebalance(dryRun, within)
+    return joinedView(this.#options.seats.views(), [own, ...others])
+  }
+
+  /** Of the own store: see `FragmentStoreOptions`. */
+  onFinding(finding: Finding): void {
+    this.#own.onFinding(finding)
+  }
+
+  /** A reader was given wrong bytes, or was told that the fragment is not there. */
+  reportFault(name: SegmentName, index: number, seat: number): void {
+    this.#scores.noteWrong(seat)
+    this.#desk?.report({ name: nameOf(name), index, seat, isHearsay: false })
+  }
+
+  /** Something was committed with fewer fragments than it should have. */
+  reportDebt(): void {
+    for (const { driver } of this.#groups.values()) driver.debtsChanged()
+    this.#network.tellDebts()
+  }
+
+  async close(): Promise<void> {
+    for (const stop of this.#unwatch) stop()
+    const groups = [...this.#groups.values()]
+    this.#groups.clear()
+    await Promise.all([this.#tasks.stop('upkeep is closed'), ...groups.map(group => group.stop())])
+    await this.#ledger.close()
+  }
+
+  #start(): void {
+    const { catalog, seats } = this.#options
+    this.#serve()
+    this.#tasks.start('collect', signal => this.#own.collect(signal))
+    this.#tasks.start('scrub', signal => this.#own.scrubForEver(signal))
+    this.#tasks.start('report findings', signal => this.#own.report(signal))
+    this.#tasks.start('compare', signal => this.#own.compareForEver(signal))
+    const desk = this.#desk
+    if (desk === undefined) return
+    this.#tasks.start('mend', signal => desk.run(signal))
+    this.#tasks.start('follow drains', signal => this.#drains.run(signal))
+    this.#unwatch.push(catalog.onLed(() => this.#follow()))
+    this.#unwatch.push(seats.onChange(() => this.#peersChanged()))
+    this.#follow()
+  }
+
+  #serve(): void {
+    this.#network.serve({
+      fault: fault => this.#desk?.report(fault),
+      lost: seat => {
+        for (const { checker } of this.#groups.values()) checker.checkNow(seat)
+      },
+      debts: () => {
+        for (const { driver } of this.#groups.values()) driver.debtsChanged()
+      },
+      claim: (claim, seat, isWeak) => {
+        if (!this.#claims.canRead) throw cannotRead()
+        return this.#claims.isListed(claim, seat, { isWeak })
+      },
+      holds: (seat, signal) => this.#holdings(seat, signal),
+      repairs: limit => this.#ledger.newest(Math.min(limit, REPAIRS_MAX)),
+      rebalance: (isDry, signal) => this.#rebalanceLed(isDry, signal),
+    })
+  }
+
+  /** Takes up the groups that this peer leads now, and lets go of the others. */
+  #follow(): void {
+    if (this.#tasks.signal.aborted) return
+    const led = new Set(this.#options.catalog.led())
+    for (const [group, upkeep] of this.#groups) {
+      if (led.has(group)) continue
+      this.#groups.delete(group)
+      this.#tasks.start('let go of a group', () => upkeep.stop())
+    }
+    for (const group of led) {
+      if (this.#groups.has(group) || this.#tools === undefined) continue
+      const upkeep = new GroupUpkeep(this.#partsFor(group, this.#tools), this.#settings)
+      this.#groups.set(group, upkeep)
+      upkeep.start()
+    }
+  }
+
+  #peersChanged(): void {
+    for (const { driver } of this.#groups.values()) driver.peersChanged()
+  }
+
+  #partsFor(
+    group: number,
+    tools: { readonly mover: FragmentMover; readonly cutter: SegmentCutter },
+  ): GroupParts {
+    const { environment, catalog, seats, peers, coder, onFailure } = this.#options
+    const { clock, timers, random } = environment
+    return {
+      ...tools,
+      group,
+      catalog,
+      peers,
+      coder,
+      clock,
+      timers,
+      random: random.fork(`upkeep ${group}`),
+      books: this.#books,
+      scores: this.#scores,
+      views: () => this.#views(),
+      peerAt: seat => seats.peerAt(seat),
+      answers: seat => this.#answers(seat),
+      foreground: () => this.foreground.ratio(),
+      target: () => this.#target.of(seats.views(), seats.uptime()),
+      onFault: fault => this.#desk?.report(fault),
+      onFailure,
+    }
+  }
+
+  #makeTools(seal: OriginSeal): { mover: FragmentMover; cutter: SegmentCutter } {
+    const { environment, seats, peers, coder, networkId, secrets } = this.#options
+    const { timers, random } = environment
+    const budget = new ByteBudget(this.#settings.budgetBytes)
+    const peerAt = (seat: number): PeerId | undefined => seats.peerAt(seat)
+    const onFault = (placed: PlacedSegment, fault: HelperFault): void =>
+      this.#helperFailed(placed, fault)
+    const about = { peers, coder, seal, networkId, timers, secrets, peerAt, budget, onFault }
+    const mover = new FragmentMover({ ...about, random: random.fork('challenges') })
+    return { mover, cutter: new SegmentCutter({ peers, coder, timers, budget, mover }) }
+  }
+
+  #openDesk(mover: FragmentMover): FaultDesk {
+    const { environment, catalog, seats } = this.#options
+    const { clock, timers } = environment
+    return new FaultDesk({
+      catalog,
+      mover,
+      books: this.#books,
+      clock,
+      timers,
+      peerAt: seat => seats.peerAt(seat),
+      answers: seat => this.#answers(seat),
+      tellLeader: fault => this.#network.tellFault(fault),
+    })
+  }
+
+  #lookAfterOwn(): OwnFragments {
+    const { environment, seats, store } = this.#options
+    const { clock, timers } = environment
+    const { collectEveryMs, scrubPassMs, scrubPauseMs, compareEveryMs } = this.#settings
+    return new OwnFragments({
+      store,
+      claims: this.#claims,
+      clock,
+      timers,
+      ownSeat: signal => seats.own(signal),
+      onFault: fault => this.#desk?.report(fault),
+      onLost: () => this.#lostSomething(),
+      collectEveryMs,
+      scrubPassMs,
+      scrubPauseMs,
+      compareEveryMs,
+      graceMs: this.#settings.garbageGraceMs,
+    })
+  }
+
+  /** Whoever leads a group compares its lists with what is here. */
+  #lostSomething(): void {
+    const { seats, environment } = this.#options
+    const seat = seats.seatOf(environment.network.self)
+    if (seat !== undefined) {
+      for (const { checker } of this.#groups.values()) checker.checkNow(seat)
+    }
+    this.#network.tellLost()
+  }
+
+  /** What a repair reads from must be right too. */
+  #helperFailed(placed: PlacedSegment, { helper, isWrong }: HelperFault): void {
+    const seat = placed.record.fragments[helper.index]?.seat ?? 0
+    if (isWrong && seat !== 0) this.reportFault(placed, helper.index, seat)
+  }
+
+  /** Peers as placement should see them. */
+  #views(): readonly PeerView[] {
+    return this.#scores.judge(this.#options.seats.views())
+  }
+
+  #answers(seat: number): boolean {
+    const view = this.#options.seats.views().find(each => each.seat === seat)
+    return view !== undefined && hasItsFragments(view)
+  }
+
+  #checkSeat(peer: PeerId): void {
+    if (this.#options.seats.seatOf(peer) !== undefined) return
+    throw new HoldfastError(`Cannot find ${peer}: it has no seat`, { code: 'NOT_A_MEMBER', peer })
+  }
+
+  async #rebalanceLed(isDry: boolean, signal: AbortSignal): Promise<RebalanceShare> {
+    const shares: RebalanceShare[] = []
+    for (const { rebalancer } of this.#groups.values()) {
+      const plan = await rebalancer.plan(signal)
+      if (!isDry) rebalancer.carryOut(plan)
+      const shifts = plan.moves.map(({ from, to, segment }) => ({
+        from,
+        to,
+        bytes: segment.fragmentBytes,
+      }))
+      shares.push({ moves: plan.moves.length, bytes: plan.bytes, shifts })
+    }
+    return {
+      moves: shares.reduce((sum, { moves }) => sum + moves, 0),
+      bytes: shares.reduce((sum, { bytes }) => sum + bytes, 0),
+      shifts: shares.flatMap(({ shifts }) => shifts),
+    }
+  }
+
+  async #holdings(seat: number, signal: AbortSignal): Promise<readonly Holding[]> {
+    const { catalog } = this.#options
+    return Promise.all(
+      [...this.#groups.keys()].map(async group => {
+        const asked = { seat, after: undefined, limit: 1 }
+        const { items } = await catalog.askOf(group, 'segmentsOf', asked, { signal })
+        return { group, isEmpty: items.length === 0 }
+      }),
+    )
+  }
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0)
+
+const cannotRead = (): HoldfastError =>
+  new HoldfastError('Cannot read where a fragment belongs: this peer has no key', {
+    code: 'CORRUPT',
+    what: 'origin of a fragment',
+  })
