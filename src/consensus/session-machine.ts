@@ -1,9 +1,5 @@
 import { assert } from '../base/assert.ts'
-import {
-  encodeSessionReply,
-  type SessionReply,
-  understoodRequest,
-} from './session-command.ts'
+import { encodeSessionReply, type SessionReply, understoodRequest } from './session-command.ts'
 import { readSessions, sessionPieces } from './session-snapshot.ts'
 import { type Session, type SessionLimits, Sessions } from './sessions.ts'
 import type { Command, StateMachine } from './state-machine.ts'

@@ -58,7 +58,10 @@ export class Sessions {
   #bytes = 0
 
   /** @param touched is told of every session that changes or ends */
-  constructor(limits: Partial<SessionLimits> = {}, touched: (id: number) => void = () => undefined) {
+  constructor(
+    limits: Partial<SessionLimits> = {},
+    touched: (id: number) => void = () => undefined,
+  ) {
     this.#touched = touched
     this.#limits = {
       ttlMs: SESSION_TTL_MS,
