@@ -250,7 +250,7 @@ class Building {
     try {
       const [leaves, bytes] = await withDeadline(
         timers,
-        { ms: CELLS_MS, what: 'cells to build from', signal },
+        { ms: CELLS_MS, what: 'cells of a survivor', signal },
         within =>
           Promise.all([
             this.#leavesOf(helper, within),

@@ -29,15 +29,15 @@ const someBytes = (size: number): Uint8Array => new Prng(size).bytes(size)
 test('what a dead peer held is made anew, proven, and listed under others', () =>
   play(8, async upkeep => {
     const stored = [
-      await upkeep.put('a', someBytes(300_000), { k: 4, m: 2 }),
-      await upkeep.put('b', someBytes(10), { k: 4, m: 2 }),
-      await upkeep.put('c', someBytes(600_001), { k: 4, m: 2 }),
+      await upkeep.objects.put('a', someBytes(300_000), { k: 4, m: 2 }),
+      await upkeep.objects.put('b', someBytes(10), { k: 4, m: 2 }),
+      await upkeep.objects.put('c', someBytes(600_001), { k: 4, m: 2 }),
     ]
-    assert.equal(await upkeep.lacking(), 0)
+    assert.equal(await upkeep.objects.lacking(), 0)
     upkeep.kill('p7')
     await upkeep.town.world.sleep(90_000)
-    assert.equal(await upkeep.lacking(), 0)
-    for (const object of stored) await upkeep.check(object)
+    assert.equal(await upkeep.objects.lacking(), 0)
+    for (const object of stored) await upkeep.objects.check(object)
     const ledger = await upkeep.service().repairs()
     assert.ok(ledger.length > 0)
     assert.ok(ledger.every(({ outcome, proofs }) => outcome === 'done' && proofs.length > 0))
