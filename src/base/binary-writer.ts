@@ -15,13 +15,13 @@ const FIRST_CAPACITY = 256
 export class BinaryWriter {
   readonly #limitBytes: number
   #bytes: Uint8Array<ArrayBuffer>
-  #view: DataView
+  /** Made when it is needed: most of what is written is bytes. */
+  #view: DataView | undefined
   #size = 0
 
   constructor(limitBytes: number, capacityBytes: number = FIRST_CAPACITY) {
     this.#limitBytes = limitBytes
     this.#bytes = new Uint8Array(Math.min(capacityBytes, limitBytes))
-    this.#view = new DataView(this.#bytes.buffer)
   }
 
   /** Bytes written so far. */
@@ -38,20 +38,20 @@ export class BinaryWriter {
   u32(value: number): void {
     assertNatural('u32', value, 0xffff_ffff)
     const offset = this.#claim(4)
-    this.#view.setUint32(offset, value, true)
+    this.#viewed().setUint32(offset, value, true)
   }
 
   u64(value: number): void {
     assertNatural('u64', value, Number.MAX_SAFE_INTEGER)
     const offset = this.#claim(8)
     // setUint32 takes the low 32 bits of any number.
-    this.#view.setUint32(offset, value, true)
-    this.#view.setUint32(offset + 4, value / 2 ** 32, true)
+    this.#viewed().setUint32(offset, value, true)
+    this.#viewed().setUint32(offset + 4, value / 2 ** 32, true)
   }
 
   f64(value: number): void {
     const offset = this.#claim(8)
-    this.#view.setFloat64(offset, value, true)
+    this.#viewed().setFloat64(offset, value, true)
   }
 
   varint(value: number): void {
@@ -87,7 +87,7 @@ export class BinaryWriter {
   patchU32(offset: number, value: number): void {
     assertNatural('u32', value, 0xffff_ffff)
     assert(offset >= 0 && offset + 4 <= this.#size, 'patch lies within what was written')
-    this.#view.setUint32(offset, value, true)
+    this.#viewed().setUint32(offset, value, true)
   }
 
   /** What was written, as a view; the writer must not be used afterwards. */
@@ -122,7 +122,11 @@ export class BinaryWriter {
     const larger = new Uint8Array(capacity)
     larger.set(this.#bytes.subarray(0, this.#size))
     this.#bytes = larger
-    this.#view = new DataView(larger.buffer)
+    this.#view = undefined
+  }
+
+  #viewed(): DataView {
+    return (this.#view ??= new DataView(this.#bytes.buffer))
   }
 }
 

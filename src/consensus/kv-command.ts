@@ -54,9 +54,17 @@ const conditionTags = ['absent', 'revision', 'value'] as const
 const answerTags = ['written', 'conflict', 'refused'] as const
 const refusals = ['malformed', 'keys', 'bytes'] as const
 
+/** What most answers take. */
+const ANSWER_BYTES = 16
+const OVERHEAD_BYTES = 16
+
+/** What a command takes, about. */
+const sizeOf = (command: KvCommand): number =>
+  OVERHEAD_BYTES + command.key.length + ('value' in command ? (command.value?.length ?? 0) : 0)
+
 /** @throws {HoldfastError} `TOO_LARGE` for a key or a value above its bound, or an empty key. */
 export function encodeKvCommand(command: KvCommand): Uint8Array<ArrayBuffer> {
-  const writer = new BinaryWriter(COMMAND_BYTES_MAX)
+  const writer = new BinaryWriter(COMMAND_BYTES_MAX, sizeOf(command))
   writer.u8(commandTags.indexOf(command.type))
   writeKey(writer, command.key)
   if (command.type === 'put') writeValue(writer, command.value)
@@ -89,7 +97,7 @@ function readRest(reader: BinaryReader, type: KvCommand['type'], key: string): K
 }
 
 export function encodeKvAnswer(answer: KvAnswer): Uint8Array<ArrayBuffer> {
-  const writer = new BinaryWriter(COMMAND_BYTES_MAX)
+  const writer = new BinaryWriter(COMMAND_BYTES_MAX, ANSWER_BYTES)
   writer.u8(answerTags.indexOf(answer.type))
   if (answer.type === 'written') writer.varint(answer.revision)
   if (answer.type === 'refused') writer.u8(refusals.indexOf(answer.reason))

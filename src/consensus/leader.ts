@@ -216,8 +216,10 @@ export class Leader implements Role {
       this.#advance()
     }
     this.#finishChange()
+    // What is committed the others learn with what is sent next, a heartbeat at the latest; but a
+    // configuration at once: until they know of it they count on the votes of those who have left.
     this.replication.broadcast()
-    this.replication.tellCommit()
+    if (this.#state.configurationIndex !== configurationIndex) this.replication.tellCommit()
     this.#askForReads()
   }
 

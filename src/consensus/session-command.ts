@@ -56,12 +56,18 @@ const SESSION_PAYLOAD_BYTES_MAX = 1_048_576
 const TIME_BYTES = 8
 const REQUEST_BYTES_MAX = SESSION_PAYLOAD_BYTES_MAX + 64
 
+const HEADER_BYTES = 36
+
+/** What it takes, about. */
+const sizeOf = (message: SessionRequest | SessionReply): number =>
+  HEADER_BYTES + ('payload' in message ? message.payload.length : 0)
+
 const requestTags = ['plain', 'register', 'command', 'touch', 'close'] as const
 const replyTags = ['registered', 'done', 'ok', 'expired', 'acked', 'ahead', 'malformed'] as const
 
 /** @throws {HoldfastError} `TOO_LARGE` */
 export function encodeSessionRequest(request: SessionRequest): Uint8Array<ArrayBuffer> {
-  const writer = new BinaryWriter(REQUEST_BYTES_MAX)
+  const writer = new BinaryWriter(REQUEST_BYTES_MAX, sizeOf(request))
   writer.u8(requestTags.indexOf(request.type))
   writer.f64(request.timeMs)
   if ('session' in request) writer.varint(request.session)
@@ -123,7 +129,7 @@ function readRequest(
 }
 
 export function encodeSessionReply(reply: SessionReply): Uint8Array<ArrayBuffer> {
-  const writer = new BinaryWriter(REQUEST_BYTES_MAX)
+  const writer = new BinaryWriter(REQUEST_BYTES_MAX, sizeOf(reply))
   writer.u8(replyTags.indexOf(reply.type))
   if (reply.type === 'registered') writer.varint(reply.session)
   if (reply.type === 'done') writer.bytes(reply.payload)

@@ -190,7 +190,8 @@ export class Sessions {
     this.#sessions.delete(session.id)
     this.#insert(session)
     session.lastUsedMs = this.#nowMs
-    session.ackedBelow = Math.max(session.ackedBelow, ackedBelow)
+    if (ackedBelow <= session.ackedBelow) return
+    session.ackedBelow = ackedBelow
     for (const [sequence, { length }] of session.answers) {
       if (sequence >= session.ackedBelow) continue
       session.answers.delete(sequence)

@@ -30,7 +30,9 @@ export class Outbox {
     this.#bytes += HEADER_BYTES + frame.length
     if (this.#isScheduled) return
     this.#isScheduled = true
-    setImmediate(this.#flush)
+    // A pipe that gathers by itself need not wait for the others.
+    if (this.#pipe.gathers) queueMicrotask(this.#flush)
+    else setImmediate(this.#flush)
   }
 
   readonly #flush = (): void => {

@@ -9,6 +9,8 @@ export interface Pipe {
   readonly isWritable: boolean
   /** Enough waits to be sent for now: what can wait should wait for `onDrain`. */
   readonly isFull: boolean
+  /** What is sent in one turn leaves in one piece anyway. */
+  readonly gathers: boolean
   /** Nothing comes any more, either way. */
   readonly isOver: boolean
   /** Takes the bytes over. */
@@ -31,6 +33,7 @@ export interface Pipe {
 
 /** A stream of libp2p. */
 export class StreamPipe implements Pipe {
+  readonly gathers = false
   readonly #stream: Stream
 
   constructor(stream: Stream) {

@@ -270,7 +270,7 @@ class NaiveSessions {
 test('sessions do what a naive list of them does', () => {
   const seen = new Set<string>()
   fc.assert(
-    fc.property(fc.array(steps, { maxLength: 60 }), list => {
+    fc.property(fc.array(steps, { maxLength: 60, size: 'max' }), list => {
       const bench = new Bench({ ttlMs: 100, sessionsMax: 3 })
       const model = new NaiveSessions()
       const ids: number[] = []

@@ -183,6 +183,7 @@ export class Wire {
 type Listener = () => void
 
 class WirePipe implements Pipe {
+  readonly gathers = true
   readonly #wire: Wire
   readonly #number: number
   #take: ((chunk: Uint8Array) => void) | undefined
