@@ -57,6 +57,11 @@ export interface HoldfastNode {
   groups(): Promise<readonly GroupView[]>
   /** Tells of everything that happens from now on; returns what ends that. */
   onEvent(listener: (event: NodeEvent) => void): () => void
+  /**
+   * The same, one by one: from the call on, in order and without a gap, until the signal aborts.
+   * @throws {HoldfastError} `BUSY` at a consumer that is a thousand events behind
+   */
+  events(options?: { readonly signal?: AbortSignal | undefined }): AsyncIterable<NodeEvent>
 }
 
 /**

@@ -4,6 +4,7 @@ import { BringUp, type Running, type Settings } from './bring-up.ts'
 import type { ClockReport } from './clock/clock-report.ts'
 import type { GroupView } from './consensus/group-view.ts'
 import type { HoldfastNode } from './create-node.ts'
+import { eventsOf } from './event-queue.ts'
 import { type NodeKv, nodeKv } from './kv/node-kv.ts'
 import type { Machine, PeerHost } from './machine.ts'
 import { peersOf, resolvePeer, statusOf } from './peer-views.ts'
@@ -94,6 +95,10 @@ export class Peer implements HoldfastNode {
   onEvent(listener: (event: NodeEvent) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  events({ signal }: { readonly signal?: AbortSignal | undefined } = {}): AsyncIterable<NodeEvent> {
+    return eventsOf(listener => this.onEvent(listener), signal)
   }
 
   async #bringUp(signal: AbortSignal): Promise<void> {
