@@ -19,10 +19,16 @@ const ALGORITHM = 'aes-256-gcm'
 const NONCE_BYTES = 12
 const options = { authTagLength: TAG_BYTES }
 
+/** Where bytes come from that nobody can foretell. */
+type Secrets = (size: number) => Uint8Array
+
 /** A key for one write attempt. @param associatedData what units are bound to */
-export const createUnitKey = (associatedData: Uint8Array): UnitKey => ({
-  key: randomBytes(UNIT_KEY_BYTES),
-  noncePrefix: randomBytes(NONCE_PREFIX_BYTES),
+export const createUnitKey = (
+  associatedData: Uint8Array,
+  secrets: Secrets = randomBytes,
+): UnitKey => ({
+  key: secrets(UNIT_KEY_BYTES),
+  noncePrefix: secrets(NONCE_PREFIX_BYTES),
   associatedData,
 })
 
@@ -31,8 +37,9 @@ export function wrapKey(
   wrapping: Uint8Array,
   dataKey: Uint8Array,
   associatedData: Uint8Array,
+  secrets: Secrets = randomBytes,
 ): Uint8Array {
-  const nonce = randomBytes(NONCE_BYTES)
+  const nonce = secrets(NONCE_BYTES)
   const cipher = createCipheriv(ALGORITHM, wrapping, nonce, options)
   cipher.setAAD(associatedData)
   const ciphertext = cipher.update(dataKey)

@@ -1,6 +1,6 @@
 import type { FragmentId } from '../../erasure/fragment-id.ts'
-import { CELL_BYTES } from '../../erasure/layout.ts'
-import { sealedRanges, segmentSizes, UNIT_BYTES, unitCount } from '../../erasure/sealing.ts'
+import { CELL_BYTES, SEGMENT_BYTES } from '../../erasure/layout.ts'
+import { sealedBytes, sealedRanges, UNIT_BYTES, unitCount } from '../../erasure/sealing.ts'
 import { batchesOnTheWay, stripesPerBatch } from './batches.ts'
 import type { Coder } from './coder.ts'
 import type { FragmentFault, FragmentSource } from './fragment-source.ts'
@@ -14,8 +14,10 @@ export interface StoredObject {
   readonly plainBytes: number
   /** Undefined if it is not encrypted. */
   readonly key: UnitKey | undefined
-  /** As many as its size makes. */
+  /** As many as its size makes, or those from `firstSegment` on that hold what is wanted. */
   readonly segments: readonly StoredSegment[]
+  /** @default 0 */
+  readonly firstSegment?: number | undefined
 }
 
 export interface StoredSegment {
@@ -48,11 +50,8 @@ export async function* decodeStream(
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const tagBytes = tagBytesOf(object.key)
   const { from = 0, to = object.plainBytes } = range
-  const sizes = segmentSizes(object.plainBytes, tagBytes)
-  if (sizes.length !== object.segments.length)
-    throw new RangeError(`${object.segments.length} segments where the size makes ${sizes.length}`)
   const parts = partsOf(object, { from, to, tagBytes }, (segment, lengthBytes) => {
-    const { k, fragments } = object.segments[segment] as StoredSegment
+    const { k, fragments } = segmentIn(object, segment)
     const { key } = object
     const lastUnit = unitCount(object.plainBytes, tagBytes) - 1
     const about = { segment, k, fragments, lengthBytes, key, lastUnit }
@@ -67,6 +66,12 @@ export async function* decodeStream(
   }
 }
 
+function segmentIn({ segments, firstSegment = 0 }: StoredObject, segment: number): StoredSegment {
+  const found = segments[segment - firstSegment]
+  if (found !== undefined) return found
+  throw new RangeError(`segment ${segment} of ${firstSegment} … + ${segments.length} is wanted`)
+}
+
 interface Part {
   readonly reader: SegmentReader
   readonly part: SegmentPart
@@ -77,15 +82,16 @@ const readPart = ({ reader, part }: Part, signal: AbortSignal): Promise<Uint8Arr
 
 /** The range in batches of stripes, each within one segment. */
 function* partsOf(
-  { plainBytes, segments }: StoredObject,
+  object: StoredObject,
   { from, to, tagBytes }: { from: number; to: number; tagBytes: number },
   open: (segment: number, lengthBytes: number) => SegmentReader,
 ): Generator<Part> {
-  const sizes = segmentSizes(plainBytes, tagBytes)
+  const { plainBytes } = object
+  const storedBytes = sealedBytes(plainBytes, tagBytes)
   for (const range of sealedRanges({ plainBytes, tagBytes }, from, to)) {
-    const lengthBytes = sizes[range.segment] as number
+    const lengthBytes = Math.min(SEGMENT_BYTES, storedBytes - range.segment * SEGMENT_BYTES)
     const reader = open(range.segment, lengthBytes)
-    const { k } = segments[range.segment] as StoredSegment
+    const { k } = segmentIn(object, range.segment)
     const stripeBytes = k * CELL_BYTES
     const count = stripesPerBatch(k)
     let firstStripe = Math.floor(range.from / stripeBytes)

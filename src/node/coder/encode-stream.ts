@@ -30,6 +30,8 @@ export type EncodeEvent =
       readonly lengthBytes: number
       /** In order of their columns. */
       readonly fragments: readonly EncodedFragment[]
+      /** The object ends with it. */
+      readonly isLast: boolean
     }
   /** @property plainBytes what the source held */
   | { readonly type: 'end'; readonly plainBytes: number }
@@ -210,7 +212,7 @@ function cellsEvent(coder: Coder, batch: Batch, { cells }: EncodedBatch): CellsE
 function segmentEvent(
   coder: Coder,
   algorithm: HashAlgorithm,
-  { segment, scheme, endBytes }: Batch,
+  { segment, scheme, endBytes, isLast }: Batch,
   leaves: readonly Uint8Array[],
 ): EncodeEvent {
   const { fragmentBytes } = segmentLayout(scheme.k, endBytes)
@@ -230,5 +232,5 @@ function segmentEvent(
       sizeBytes: fragmentBytes,
     }
   })
-  return { type: 'segment', segment, scheme, lengthBytes: endBytes, fragments }
+  return { type: 'segment', segment, scheme, lengthBytes: endBytes, fragments, isLast }
 }

@@ -15,6 +15,11 @@ export interface FragmentSource {
     range: CellRange,
     signal: AbortSignal,
   ): Promise<Uint8Array<ArrayBuffer>>
+  /**
+   * Resolves when this fragment has kept its reader waiting for so long that others should be asked
+   * as well; never, if nobody waits any more. Without it nobody is asked twice.
+   */
+  late?(place: FragmentPlace, signal: AbortSignal): Promise<void>
 }
 
 export interface FragmentPlace {

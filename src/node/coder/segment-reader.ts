@@ -1,11 +1,11 @@
 import { type Failure, HoldfastError } from '../../base/errors.ts'
 import type { FragmentId } from '../../erasure/fragment-id.ts'
-import { DIGEST_BYTES } from '../../erasure/hash.ts'
 import { CELL_BYTES, piecesOf, SEGMENT_BYTES, segmentLayout } from '../../erasure/layout.ts'
 import type { SegmentLayout } from '../../erasure/layout.ts'
 import { VerifiedLeaves } from '../../erasure/leaves.ts'
 import { UNIT_BYTES } from '../../erasure/sealing.ts'
 import type { Coder, ColumnCells } from './coder.ts'
+import { Fetches, type Span } from './fetches.ts'
 import type { CellRange, FragmentFault, FragmentPlace, FragmentSource } from './fragment-source.ts'
 import type { UnitKey } from './unit-cipher.ts'
 
@@ -98,43 +98,73 @@ export class SegmentReader {
     return joined
   }
 
-  /** Each round either succeeds, or leaves out at least one more column, or fails. */
+  /**
+   * Each round ends with what is needed, or with one fetch that has come, failed, or is late. What is
+   * late is waited for all the same, beside what could take its place; whatever comes first counts.
+   */
   async #readWhole(part: SegmentPart, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
     const wrong = new Set<number>()
-    let have: readonly ColumnCells[] = []
-    for (;;) {
-      const wanted = this.#plan(part, wrong)
-      const fetched = await Promise.all(
-        [...wanted].map(([column, span]) => {
-          const before = have.find(it => it.column === column && covers(it, span))
-          return before === undefined
-            ? this.#fetch(column, span, part, signal)
-            : Promise.resolve(before)
-        }),
-      )
-      signal.throwIfAborted()
-      have = fetched.filter(cells => cells !== undefined)
-      if (have.length < wanted.size) continue
-      const decoded = await this.#coder.decode(this.#jobOf(part, have), signal)
-      if (decoded.type === 'plain') return decoded.plain
-      have = decoded.columns
-      for (const { column, cell } of decoded.wrong) {
-        wrong.add(column)
-        this.#onFault({ ...this.#placeOf(column), error: corrupt(`cell ${cell}`) })
+    const fetches = new Fetches(signal, (column, span, inner) =>
+      this.#fetch(column, span, part, inner),
+    )
+    const late = (column: number, inner: AbortSignal): Promise<void> | undefined =>
+      this.#source.late?.(this.#placeOf(column), inner)
+    try {
+      for (;;) {
+        const have = fetches.arrived(this.#planOf(part, column => fetches.has(column)))
+        if (have === undefined) {
+          this.#start(fetches, part, wrong)
+          await fetches.next(late)
+          signal.throwIfAborted()
+          continue
+        }
+        const decoded = await this.#coder.decode(this.#jobOf(part, have), signal)
+        if (decoded.type === 'plain') return decoded.plain
+        fetches.giveBack(decoded.columns)
+        for (const { column, cell } of decoded.wrong) {
+          wrong.add(column)
+          fetches.forget(column)
+          this.#onFault({ ...this.#placeOf(column), error: corrupt(`cell ${cell}`) })
+        }
       }
+    } finally {
+      fetches.abort()
     }
+  }
+
+  /** Asks for what is needed, and for what could stand in for those that are late. */
+  #start(fetches: Fetches, part: SegmentPart, wrong: ReadonlySet<number>): void {
+    const isLeft = (column: number): boolean => !wrong.has(column) && !this.#unusable.has(column)
+    const wanted = this.#planOf(part, isLeft)
+    if (wanted === undefined) throw this.#tooFew(this.#usable(isLeft).length)
+    fetches.start(wanted)
+    if (fetches.lateCount === 0) return
+    const others = this.#planOf(part, column => isLeft(column) && !fetches.isLate(column))
+    if (others !== undefined) fetches.start(others)
+    // Whoever waits for a second round asks everybody.
+    if (fetches.rounds < 2 || others === undefined) return
+    const spans = [...others.values()]
+    const [first, ...rest] = spans
+    if (first === undefined) return
+    const all = rest.reduce(hull, first)
+    fetches.start(new Map(this.#usable(isLeft).map(column => [column, all])))
+  }
+
+  #usable(isLeft: (column: number) => boolean): number[] {
+    const { segment, fragments } = this.#about
+    return this.#source
+      .columnsOf(segment)
+      .filter(column => fragments[column] !== undefined && isLeft(column))
   }
 
   /**
    * Which cells of which columns to use: those that hold the bytes wanted; if some of them cannot be
-   * had, of k columns all cells in their stripes.
+   * had, of k columns all cells in their stripes. Undefined if there are not as many.
    */
-  #plan(part: SegmentPart, wrong: ReadonlySet<number>): Map<number, Span> {
-    const { segment, k, fragments } = this.#about
+  #planOf(part: SegmentPart, isLeft: (column: number) => boolean): Map<number, Span> | undefined {
+    const { k } = this.#about
     const layout = segmentLayout(k, part.sealedBytes)
-    const usable = this.#source
-      .columnsOf(segment)
-      .filter(column => !wrong.has(column) && !this.#unusable.has(column) && fragments[column])
+    const usable = this.#usable(isLeft)
     const wanted = new Map<number, Span>()
     for (const { stripe, column } of piecesOf(layout, part.from, part.to))
       wanted.set(column, hull(wanted.get(column), { from: stripe, to: stripe + 1 }))
@@ -146,7 +176,7 @@ export class SegmentReader {
     }
     if (lost === undefined) return wanted
     const helpers = [...new Set([...wanted.keys(), ...usable])].slice(0, Math.max(k, wanted.size))
-    if (helpers.length < k) throw this.#tooFew(helpers.length)
+    if (helpers.length < k) return undefined
     for (const column of helpers.slice(0, k)) wanted.set(column, hull(wanted.get(column), lost))
     return wanted
   }
@@ -222,17 +252,8 @@ export class SegmentReader {
   }
 }
 
-/** Stripes `from` … `to` - 1, counted from the part's first. */
-interface Span {
-  readonly from: number
-  readonly to: number
-}
-
 const hull = (a: Span | undefined, b: Span): Span =>
   a === undefined ? b : { from: Math.min(a.from, b.from), to: Math.max(a.to, b.to) }
-
-const covers = ({ firstStripe, leaves }: ColumnCells, { from, to }: Span): boolean =>
-  firstStripe <= from && firstStripe + leaves.length / DIGEST_BYTES >= to
 
 const corrupt = (what: string): HoldfastError =>
   new HoldfastError(`Cannot verify a ${what}`, { code: 'CORRUPT', what })

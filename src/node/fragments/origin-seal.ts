@@ -22,10 +22,10 @@ export class OriginSeal {
   readonly #key: Uint8Array
   readonly #nonceKey: Uint8Array
 
-  /** @param key 32 bytes, derived from the network's key for this and nothing else */
-  constructor(key: Uint8Array) {
-    this.#key = derive(key, 'seal')
-    this.#nonceKey = derive(key, 'nonce')
+  /** @param networkKey 32 bytes, of which keys for this and nothing else are derived */
+  constructor(networkKey: Uint8Array) {
+    this.#key = derive(networkKey, 'seal')
+    this.#nonceKey = derive(networkKey, 'nonce')
   }
 
   /** @throws {HoldfastError} `TOO_LARGE` */

@@ -1,0 +1,81 @@
+import type { Segment } from '../../catalog/records.ts'
+import { decodeFragmentId, formatFragmentId } from '../../erasure/fragment-id.ts'
+import { SEGMENT_BYTES, segmentLayout } from '../../erasure/layout.ts'
+import { UNIT_BYTES, UNIT_PLAIN_BYTES } from '../../erasure/sealing.ts'
+import { hasItsFragments, type PeerView } from '../../placement/peer-view.ts'
+import type { ObjectReads } from './object-reads.ts'
+import type { Seats } from './seats.ts'
+import type {
+  FragmentPlacement,
+  ObjectPlace,
+  ObjectPlacement,
+  ReadOptions,
+  SegmentPlacement,
+} from './store.ts'
+
+const PAGE_MAX = 64
+const SEGMENT_PLAIN_BYTES: number = (SEGMENT_BYTES / UNIT_BYTES) * UNIT_PLAIN_BYTES
+
+export interface PlacementOptions extends ReadOptions {
+  readonly version?: string | undefined
+  readonly after?: number | undefined
+  readonly limit?: number | undefined
+}
+
+/** Which peer holds which fragment of an object, a page of its segments. */
+export async function placementOf(
+  { reads, seats }: { readonly reads: ObjectReads; readonly seats: Seats },
+  place: ObjectPlace,
+  { after = -1, limit = PAGE_MAX, ...options }: PlacementOptions,
+): Promise<ObjectPlacement> {
+  const found = await reads.find(place, options)
+  const { sizeBytes } = found.version
+  const name = reads.contentOf(place, found)
+  const about = { bucket: place.bucket, key: place.key, version: found.id, sizeBytes }
+  if (name === undefined) return { ...about, isInline: true, segments: [], next: undefined }
+  const views = new Map(seats.views().map(view => [view.seat, view]))
+  const segments: SegmentPlacement[] = []
+  const { signal } = options
+  let number = 0
+  for await (const extent of reads.extents(name, { from: 0, to: sizeBytes }, signal)) {
+    const first = Math.floor(extent.fromBytes / SEGMENT_PLAIN_BYTES)
+    const end = Math.ceil((extent.fromBytes + extent.lengthBytes) / SEGMENT_PLAIN_BYTES)
+    const skipped = Math.max(0, Math.min(end - first, after + 1 - number))
+    for (let at = first + skipped; at < end;) {
+      if (segments.length >= limit) {
+        return { ...about, isInline: false, segments, next: number + at - first - 1 }
+      }
+      const count = Math.min(end - at, limit - segments.length, PAGE_MAX)
+      const page = await reads.segments(extent, { first: at, count }, { isNewest: true, signal })
+      for (const [offset, record] of page.entries()) {
+        const of = number + at - first + offset
+        segments.push(segmentPlacement(of, record, { seats, views }))
+      }
+      at += count
+    }
+    number += end - first
+  }
+  return { ...about, isInline: false, segments, next: undefined }
+}
+
+function segmentPlacement(
+  segment: number,
+  { k, sizeBytes, fragments: listed }: Segment,
+  known: { readonly seats: Seats; readonly views: ReadonlyMap<number, PeerView> },
+): SegmentPlacement {
+  const { fragmentBytes } = segmentLayout(k, sizeBytes)
+  const survivors = listed.filter(({ seat }) => {
+    const view = known.views.get(seat)
+    return view !== undefined && hasItsFragments(view)
+  })
+  const fragments = listed.map(({ id, seat }, index): FragmentPlacement => ({
+    index,
+    kind: index < k ? 'data' : 'parity',
+    id: formatFragmentId(decodeFragmentId(id)),
+    sizeBytes: fragmentBytes,
+    peer: seat === 0 ? undefined : known.seats.peerAt(seat),
+    state: seat === 0 ? 'owed' : (known.views.get(seat)?.state ?? 'dead'),
+  }))
+  const margin = survivors.length - k
+  return { segment, sizeBytes, k, m: listed.length - k, fragments, margin }
+}
