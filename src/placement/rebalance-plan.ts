@@ -4,8 +4,8 @@ import type { Peers, SegmentView } from './segment-view.ts'
 
 /**
  * What to move so that peers are equally full. Fullness is the share of its capacity that a peer
- * uses; whoever is fuller than the mean by more than a tolerance gives to those below it. A fragment
- * moves only to a peer without one of the same segment, and never to a zone that would then hold more
+ * uses. Those above the mean give to those below it where one of the two is off by more than a
+ * tolerance: a new peer attracts data although nobody else is too full. A fragment moves only to a peer without one of the same segment, and never to a zone that would then hold more
  * of the segment than the one it leaves did.
  *
  * The plan is data: a dry run shows it and its totals, a real run hands the same moves to the repair
@@ -62,16 +62,17 @@ export function planRebalance(
   return { moves, bytes, before, after: levels.spread() }
 }
 
-/** From the fullest holder that is too full, to the emptiest peer that may have it. */
+/** From the fullest holder above the mean to the emptiest peer that may have it, if it is worth it. */
 function bestMove(segment: SegmentView, levels: Levels, tolerance: number): Move | undefined {
   const mean = levels.mean()
   const givers = [...segment.seats.entries()]
-    .filter(([, seat]) => levels.fullness(seat) > mean + tolerance)
+    .filter(([, seat]) => levels.fullness(seat) > mean)
     .toSorted(([, a], [, b]) => levels.fullness(b) - levels.fullness(a))
   for (const [index, from] of givers) {
     const to = levels
       .takers(segment.fragmentBytes)
       .filter(({ seat }) => !segment.seats.includes(seat) && levels.fullness(seat) < mean)
+      .filter(({ seat }) => levels.isWorth(from, seat, tolerance))
       .filter(peer => keepsZones(segment, { from, to: peer, peers: levels.peers }))
       .toSorted((a, b) => levels.fullness(a.seat) - levels.fullness(b.seat) || a.seat - b.seat)[0]
     if (to !== undefined) return { segment, index, from, to: to.seat }
@@ -114,6 +115,12 @@ class Levels {
     const capacity = live.reduce((sum, { capacityBytes }) => sum + capacityBytes, 0)
     const free = live.reduce((sum, { freeBytes }) => sum + freeBytes, 0)
     return capacity === 0 ? 0 : 1 - free / capacity
+  }
+
+  /** One of the two is off the mean by more than the tolerance. */
+  isWorth(from: number, to: number, tolerance: number): boolean {
+    const mean = this.mean()
+    return this.fullness(from) > mean + tolerance || this.fullness(to) < mean - tolerance
   }
 
   takers(fragmentBytes: number): PeerView[] {

@@ -2,6 +2,7 @@ import type { Environment } from '../../src/base/environment.ts'
 import type { Coder } from '../../src/node/coder/coder.ts'
 import { InlineCoder } from '../../src/node/coder/inline-coder.ts'
 import { type Fragments, openFragments } from '../../src/node/fragments/open-fragments.ts'
+import type { Finding } from '../../src/storage/fragment-health.ts'
 import { SimKeyValueDrive } from '../sim/sim-key-value.ts'
 import type { SimPeer } from '../sim/sim-peer.ts'
 import { World } from '../sim/world.ts'
@@ -19,6 +20,8 @@ export interface TownOptions {
   readonly seed?: number
   readonly capacityBytes?: number
   /** What else a peer opens, before its name is in the town. */
+  /** Told of what a peer's store finds. */
+  readonly onFinding?: (name: string, finding: Finding) => void
   readonly furnish?: (peer: Townsman, town: Town) => Promise<void>
 }
 
@@ -73,6 +76,7 @@ export class Town {
           networkId: new Uint8Array(32).fill(7),
           reserveBytes: 65_536,
           capacityBytes: this.#options.capacityBytes ?? 1 << 30,
+          onFinding: finding => this.#options.onFinding?.(name, finding),
         })
         const peer = { name, machine, keys, environment, fragments }
         await this.#options.furnish?.(peer, this)

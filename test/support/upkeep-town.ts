@@ -23,7 +23,7 @@ const FENCE_MS = 3_000
 
 type Known = { state: PeerView['state']; zone: string; freeBytes: number; capacityBytes: number }
 
-export interface UpkeepPlayOptions extends Omit<TownOptions, 'furnish'> {
+export interface UpkeepPlayOptions extends Omit<TownOptions, 'furnish' | 'onFinding'> {
   readonly settings?: Partial<UpkeepSettings>
 }
 
@@ -45,6 +45,8 @@ export class UpkeepTown {
   readonly #stores = new Map<string, FragmentStore>()
   readonly #known = new Map<string, Known>()
   readonly #retired = new Set<string>()
+  /** Killed or frozen. */
+  readonly #away = new Set<string>()
   readonly #drains = new Map<string, Uint8Array>()
   readonly #listeners = new Map<string, Set<() => void>>()
   readonly #led = new Map<string, Set<() => void>>()
@@ -67,7 +69,7 @@ export class UpkeepTown {
         views: () => this.views(),
         seatOf: name => this.seatOf(name),
         nameAt: seat => this.nameAt(seat),
-        runs: name => this.services.has(name),
+        runs: name => this.runs(name),
         wallMs: () => Math.floor(WALL_MS + town.world.nowMs),
       },
       random.fork('objects'),
@@ -90,6 +92,8 @@ export class UpkeepTown {
       },
       {
         ...options,
+        onFinding: (name, finding) =>
+          void opening?.then(({ services }) => services.get(name)?.onFinding(finding)),
         furnish: async (peer, town) => {
           opening ??= UpkeepTown.found(town, settings)
           await (await opening).furnish(peer)
@@ -133,6 +137,7 @@ export class UpkeepTown {
       },
     })
     this.services.set(name, service)
+    this.#away.delete(name)
     this.#stores.set(name, fragments.store)
     this.#learn(name, 'alive')
     this.#watchSpace(name)
@@ -144,8 +149,14 @@ export class UpkeepTown {
     return service
   }
 
+  /** Whether a peer is up, and not frozen. */
+  runs(name: string): boolean {
+    return this.services.has(name) && !this.#away.has(name)
+  }
+
   kill(name: string): void {
     this.town.kill(name)
+    this.services.delete(name)
     this.#silent(name)
   }
 
@@ -161,6 +172,7 @@ export class UpkeepTown {
 
   thaw(name: string): void {
     this.town.peer(name).machine.resume()
+    this.#away.delete(name)
     this.#learn(name, 'alive')
   }
 
@@ -194,17 +206,17 @@ export class UpkeepTown {
 
   /** Nothing is heard of a peer any more. */
   #silent(name: string): void {
-    this.services.delete(name)
+    this.#away.add(name)
     const { world } = this.town
-    const isSilent = (): boolean => !this.services.has(name) && !this.#retired.has(name)
+    const isSilent = (): boolean => this.#away.has(name) && !this.#retired.has(name)
     world.schedule(SUSPECT_MS, () => isSilent() && this.#learn(name, 'suspect'))
     world.schedule(DEAD_MS, () => isSilent() && this.#learn(name, 'dead'))
     if (name === this.#leader) world.schedule(FENCE_MS, () => this.#elect())
   }
 
   #elect(): void {
-    const candidates = [...this.services.keys()]
-    if (this.services.has(this.#leader) || candidates.length === 0) return
+    const candidates = [...this.services.keys()].filter(name => this.runs(name))
+    if (this.runs(this.#leader) || candidates.length === 0) return
     this.#leader = this.#random.pick(candidates)
     this.town.world.note('town', `${this.#leader} leads`)
     for (const listeners of this.#led.values()) for (const listener of listeners) listener()
@@ -213,7 +225,7 @@ export class UpkeepTown {
   #learn(name: string, state: PeerView['state']): void {
     const known = this.#known.get(name) ?? { zone: '', freeBytes: 0, capacityBytes: 0, state }
     this.#known.set(name, { ...known, ...this.#spaceOf(name), state })
-    if (!this.services.has(this.#leader)) this.#elect()
+    if (!this.runs(this.#leader)) this.#elect()
     this.#tell()
   }
 
