@@ -20,7 +20,11 @@ export function decodeCommand(command: Command, signal: AbortSignal): void {
     .argument('<DIR>', 'where the fragments are')
     .requiredOption('-o, --out <FILE>', 'the file to be made; - for standard output')
     .option('--key <KEYFILE>', 'the key it was encrypted under')
-    .addOption(new Option('--codec <NAME>').choices(['kernel', 'subspace']).default('kernel'))
+    .addOption(
+      new Option('--codec <NAME>', 'who computes; the bytes are the same')
+        .choices(['kernel', 'subspace'])
+        .default('kernel'),
+    )
     .option('-f, --force', 'replace FILE if it exists')
     .option('-q, --quiet', 'say nothing but errors')
     .option('--json', 'print the result as JSON')

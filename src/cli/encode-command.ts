@@ -30,8 +30,16 @@ export function encodeCommand(command: Command, signal: AbortSignal): void {
     .option('-n, --name <NAME>', 'what the fragments are called; by default like FILE')
     .addOption(new Option('--key <KEYFILE>', 'encrypt under this key').conflicts('newKey'))
     .option('--new-key <KEYFILE>', 'encrypt under a new key, written to this file')
-    .addOption(new Option('--hash <NAME>').choices(['blake3', 'sha2-256']).default('blake3'))
-    .addOption(new Option('--codec <NAME>').choices(['kernel', 'subspace']).default('kernel'))
+    .addOption(
+      new Option('--hash <NAME>', 'what names and verifies fragments')
+        .choices(['blake3', 'sha2-256'])
+        .default('blake3'),
+    )
+    .addOption(
+      new Option('--codec <NAME>', 'who computes; the bytes are the same')
+        .choices(['kernel', 'subspace'])
+        .default('kernel'),
+    )
     .option('-f, --force', 'write into a directory that is not empty')
     .option('-q, --quiet', 'say nothing but errors')
     .option('--json', 'print the result as JSON')

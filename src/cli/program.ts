@@ -41,7 +41,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   }
 }
 
-function createProgram(signal: AbortSignal): Command {
+export function createProgram(signal: AbortSignal): Command {
   const program = new Command('holdfast')
     .description('A peer-to-peer, erasure-coded storage network')
     .option('-V, --version', 'print the version')

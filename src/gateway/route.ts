@@ -63,6 +63,11 @@ export class Router {
     this.#routes = routes.map(route => ({ route, pattern: route.path.split('/') }))
   }
 
+  /** `GET /healthz` and so on, of all routes in their order. */
+  get names(): readonly string[] {
+    return this.#routes.map(({ route: { method, path } }) => `${method} ${path}`)
+  }
+
   /** The routes at this path, whatever their methods. */
   at(path: string): readonly Found[] {
     const segments = path.split('/')
