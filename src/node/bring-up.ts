@@ -130,7 +130,13 @@ export class BringUp {
     this.#stack.add('clock', async () => peerClock.stop())
     admission.start()
     this.#stack.add('admission', () => admission.stop())
-    const agreement = await this.#startAgreement(environment, home, admitted.book, membership)
+    const agreement = await this.#startAgreement(
+      environment,
+      home,
+      admitted.book,
+      membership,
+      peerClock,
+    )
     this.#stack.add('agreement', within => agreement.close(within))
 
     const { emit } = this.#options
@@ -256,13 +262,15 @@ export class BringUp {
     home: Home,
     book: MemberBook,
     membership: MembershipService,
+    peerClock: PeerClock,
   ): Promise<PeerAgreement> {
     const { profile = 'lan', log } = this.#settings
     const { emit: onEvent, fail: onFailure } = this.#options
     const { afterTurn } = this.#machine
     const protocol = PROTOCOL.current
     const parts = { environment, home, afterTurn, book, membership, protocol, profile }
-    return startAgreement({ ...parts, log, onEvent, onFailure })
+    const stampMs = (): number => peerClock.service.now().atMs
+    return startAgreement({ ...parts, stampMs, log, onEvent, onFailure })
   }
 
   #describe(host: PeerHost, book: MemberBook): Description {

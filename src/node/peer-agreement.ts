@@ -2,10 +2,14 @@ import { fromUtf8, toUtf8 } from '../base/bytes.ts'
 import type { Environment, PeerId } from '../base/environment.ts'
 import { codeOf } from '../base/errors.ts'
 import type { RaftOptions } from '../consensus/raft-options.ts'
+import type { KeyValue } from '../storage/key-value.ts'
 import type { MemberBook } from './admission/member-book.ts'
 import type { Certificate } from './admission/member-record.ts'
+import { CatalogPart, noCatalog } from './catalog/catalog-part.ts'
+import type { Catalog } from './catalog/catalog.ts'
+import type { Ranges } from './catalog/ranges.ts'
 import type { GroupView } from './consensus/group-view.ts'
-import { SystemGroup } from './consensus/system-group.ts'
+import { SystemGroup, systemStates } from './consensus/system-group.ts'
 import { voterRoster } from './consensus/voter-roster.ts'
 import { KvClient } from './kv/kv-client.ts'
 import { noMap, SystemMap } from './kv/system-map.ts'
@@ -18,13 +22,15 @@ import type { NodeEvent } from './views.ts'
 
 export interface AgreementOptions {
   readonly environment: Environment
-  readonly home: Pick<Home, 'openDirectory' | 'openLogDirectory'>
+  readonly home: Pick<Home, 'openDirectory' | 'openLogDirectory' | 'openKeyValue'>
   readonly afterTurn: (work: () => void) => void
   readonly book: MemberBook
   readonly membership: MembershipService
   /** The version of the protocols between peers that this program speaks. */
   readonly protocol: number
   readonly profile: ProfileName
+  /** The time that commands of the catalog get where this peer leads, milliseconds since 1970. */
+  readonly stampMs: () => number
   readonly log: Log
   readonly onEvent: (event: NodeEvent) => void
   readonly onFailure: (error: unknown) => void
@@ -33,11 +39,15 @@ export interface AgreementOptions {
 /** What a running peer agrees on with others: its groups, and the map that one of them keeps. */
 export interface PeerAgreement {
   readonly kv: KvClient
+  readonly catalog: Catalog
+  readonly ranges: Ranges
   groups(): Promise<readonly GroupView[]>
   /** When the signal aborts, without handing anything over. */
   close(signal: AbortSignal): Promise<void>
 }
 
+/** Where the rows of the catalog lie in a data directory. */
+export const CATALOG_DIRECTORY = 'catalog'
 const VIEWS = 'raft/views/1'
 const VIEWS_MS = 1_000
 const ASKED_MAX = 3
@@ -56,16 +66,37 @@ export async function startAgreement(options: AgreementOptions): Promise<PeerAgr
     return FullAgreement.start(options)
   }
   const kv = new KvClient({ group: noMap(environment), ...environment })
-  return { kv, groups: async () => [], close: async () => undefined }
+  return {
+    kv,
+    ...noCatalog(environment.network.self),
+    groups: async () => [],
+    close: async () => undefined,
+  }
 }
 
 class FullAgreement implements PeerAgreement {
   readonly kv: KvClient
+  readonly catalog: Catalog
+  readonly ranges: Ranges
   readonly #options: AgreementOptions
   readonly #system: SystemGroup
+  readonly #part: CatalogPart
+  readonly #keyValue: KeyValue
 
   static async start(options: AgreementOptions): Promise<FullAgreement> {
-    const { environment, home, afterTurn, book, membership, profile, log } = options
+    const keyValue = await options.home.openKeyValue(CATALOG_DIRECTORY)
+    try {
+      return await FullAgreement.#open(options, keyValue)
+    } catch (error) {
+      await keyValue.close()
+      throw error
+    }
+  }
+
+  static async #open(options: AgreementOptions, keyValue: KeyValue): Promise<FullAgreement> {
+    const { environment, home, afterTurn, book, membership, profile, stampMs, log } = options
+    const failed = options.onFailure
+    const part = new CatalogPart({ environment, keyValue, stampMs, systemStates, failed })
     const admits = (peer: PeerId): boolean => certificateIn(book, peer)?.role === 'full'
     const system = await SystemGroup.open({
       environment,
@@ -86,18 +117,26 @@ class FullAgreement implements PeerAgreement {
       describe: peer => describePeer(options, peer),
       decided: (group, { reason }) => options.onEvent({ type: 'members', group, reason }),
       led: (group, leader) => options.onEvent({ type: 'leader', group, leader }),
+      states: snapshots => part.openStates(snapshots),
+      changed: part.changed,
       log,
-      failed: options.onFailure,
+      failed,
     })
-    return new FullAgreement(options, system)
+    return new FullAgreement(options, { system, part, keyValue })
   }
 
-  private constructor(options: AgreementOptions, system: SystemGroup) {
+  private constructor(options: AgreementOptions, { system, part, keyValue }: Parts) {
     this.#options = options
     this.#system = system
+    this.#part = part
+    this.#keyValue = keyValue
     const group = new SystemMap(system, options.environment, () => this.#members())
     this.kv = new KvClient({ group, ...options.environment })
-    system.network.onRequest(VIEWS, async () => fromUtf8(JSON.stringify(system.views())))
+    const { node, network } = system
+    const { catalog, ranges } = part.start({ node, network, kv: this.kv })
+    this.catalog = catalog
+    this.ranges = ranges
+    network.onRequest(VIEWS, async () => fromUtf8(JSON.stringify(system.views())))
   }
 
   async groups(): Promise<readonly GroupView[]> {
@@ -106,8 +145,11 @@ class FullAgreement implements PeerAgreement {
     return Promise.all(own.map(view => this.#viewOfLeader(view)))
   }
 
-  close(signal: AbortSignal): Promise<void> {
-    return this.#system.close(signal)
+  async close(signal: AbortSignal): Promise<void> {
+    await this.#part.stop()
+    await this.#system.close(signal)
+    await this.#part.close()
+    await this.#keyValue.close()
   }
 
   async #viewOfLeader(view: GroupView): Promise<GroupView> {
@@ -147,6 +189,12 @@ class FullAgreement implements PeerAgreement {
       )
       .map(({ peer }) => peer)
   }
+}
+
+interface Parts {
+  readonly system: SystemGroup
+  readonly part: CatalogPart
+  readonly keyValue: KeyValue
 }
 
 function certificateIn(book: MemberBook, peer: PeerId): Certificate | undefined {

@@ -52,7 +52,7 @@ test('a network of three has three voters within seconds, and one map', () =>
     await b.kv.put('k', fromUtf8('together'))
     assert.equal(toUtf8((await c.kv.get('k'))?.value ?? new Uint8Array(0)), 'together')
     assert.deepEqual(
-      (await c.kv.list('')).entries.map(({ key }) => key),
+      (await c.kv.list('k')).entries.map(({ key }) => key),
       ['k'],
     )
     const [view] = await b.groups()

@@ -118,6 +118,10 @@ export class CatalogStates implements ReplicaStates {
     return [...this.#standings.keys()]
   }
 
+  standing(group: number): Standing | undefined {
+    return this.#standings.get(group)
+  }
+
   /** The state of a group that is open. */
   state(group: number): CatalogState | undefined {
     return this.#open.get(group)

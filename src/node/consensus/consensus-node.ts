@@ -240,6 +240,15 @@ export class ConsensusNode {
     return this.#replica(group).change(membership)
   }
 
+  /** Stands for election in a group that nobody leads, without waiting until that shows. */
+  stand(group: number): void {
+    const replica = this.#groups.get(group)
+    if (replica === undefined || replica.leader !== undefined) return
+    const name = replica.replica
+    const message = { type: 'timeoutNow', from: name, to: name, term: replica.term } as const
+    replica.step({ type: 'message', message })
+  }
+
   /** Hands leadership over, where this peer leads. */
   transfer(group: number, to?: ReplicaId): void {
     this.#replica(group).step(to === undefined ? { type: 'transfer' } : { type: 'transfer', to })

@@ -23,7 +23,7 @@ import { isToFound, unmarkFounding } from './founding.ts'
 import { GroupSteward, type RosterPeer } from './group-steward.ts'
 import { type GroupView, viewOfGroup } from './group-view.ts'
 import { inMemory } from './memory-state.ts'
-import type { RaftGroup } from './raft-group.ts'
+import type { CompactionOptions, RaftGroup } from './raft-group.ts'
 import { serveGroups } from './remote-group.ts'
 import { peerOf } from './replica-name.ts'
 import type { ReplicaStates } from './replica-state.ts'
@@ -51,6 +51,7 @@ export interface SystemGroupOptions {
   readonly afterTurn: (work: () => void) => void
   readonly networkId: Uint8Array
   readonly raft: Partial<RaftOptions>
+  readonly compaction?: CompactionOptions
   /** Whether a peer may take part: a full member. */
   readonly admits: (peer: PeerId) => boolean
   /** The full members, for a group with so many voters. */
@@ -62,6 +63,8 @@ export interface SystemGroupOptions {
   readonly decided: (group: number, decision: Decision) => void
   /** Another leader, or none, is known. */
   readonly led: (group: number, leader: PeerId | undefined, term: number) => void
+  /** Something of a group has changed. */
+  readonly changed?: (group: number) => void
   readonly log: Log
   /** The peer must stop. */
   readonly failed: (error: unknown) => void
@@ -107,9 +110,11 @@ export class SystemGroup {
         wal,
         states: options.states ?? systemStates,
         raft: options.raft,
+        compaction: options.compaction ?? {},
         afterTurn: options.afterTurn,
         changed: number => {
           if (group !== undefined) group.#changed(number)
+          options.changed?.(number)
         },
         failed: options.failed,
       })

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { toUtf8 } from '../../../src/base/bytes.ts'
+import { createBucket, deleteKey, putInline } from '../../catalog/support.ts'
+import { CatalogTown } from '../../sim/catalog-town.ts'
+import { World } from '../../sim/world.ts'
+import { rejectsWith } from '../../support/expect.ts'
+
+const names = ['a', 'b', 'c', 'd', 'e']
+
+/** Peers with a catalog that has voters on three of them, or more. */
+async function inTown(
+  story: (town: CatalogTown) => Promise<void>,
+  { count = 4, seed = 1, snapshotEntries = 8_192 } = {},
+): Promise<void> {
+  const world = new World(seed)
+  const town = new CatalogTown(world, {
+    names: names.slice(0, count),
+    compaction: { snapshotEntries, keptEntries: 2 },
+  })
+  await world.play(async () => {
+    for (const name of names.slice(0, count)) town.start(name)
+    await town.until('everybody is at work', 10_000, () => town.citizens.size === count)
+    const voters = Math.min(3, count - 1 + (count % 2))
+    await town.until('the catalog has its voters', 30_000, () => {
+      const group = town.leaderOf(1)?.node.group(1)
+      return (group?.configuration.voters.length ?? 0) >= voters
+    })
+    await story(town)
+  })
+}
+
+const place = { bucket: 'aaa', key: 'k' }
+
+const textAt = async (town: CatalogTown, name: string, key: string): Promise<string> => {
+  const { catalog } = town.citizen(name)
+  const { bytes } = await catalog.ask('object', { bucket: 'aaa', key, version: undefined })
+  return toUtf8(bytes ?? new Uint8Array(0))
+}
+
+test('any peer reads what any other wrote, with or without a replica of its own', () =>
+  inTown(async town => {
+    const all = names.slice(0, 4)
+    await town.citizen('d').catalog.propose(createBucket('aaa'))
+    for (const name of all) {
+      await town.citizen(name).catalog.propose(putInline({ ...place, key: name }, `of ${name}`))
+    }
+    for (const reader of all) {
+      for (const writer of all) assert.equal(await textAt(town, reader, writer), `of ${writer}`)
+    }
+    const { catalog } = town.citizen('d')
+    await rejectsWith('BUCKET_EXISTS', catalog.propose(createBucket('aaa')))
+    await catalog.propose(deleteKey({ ...place, key: 'a' }))
+    const gone = town.citizen('b').catalog.ask('object', { ...place, key: 'a', version: undefined })
+    await rejectsWith('NO_SUCH_KEY', gone)
+    assert.deepEqual(await catalog.groups(), [1])
+  }))
+
+test('all that was agreed on is there after a power cut of all at once', () =>
+  inTown(
+    async town => {
+      const { catalog } = town.citizen('b')
+      await catalog.propose(createBucket('aaa'))
+      for (let at = 0; at < 30; at++) await catalog.propose(putInline(place, `${at}`))
+      for (const name of ['a', 'b', 'c']) town.crash(name, 'power')
+      for (const name of ['a', 'b', 'c']) town.start(name)
+      await town.until('they are back', 10_000, () => town.citizens.size === 3)
+      assert.equal(await textAt(town, 'c', 'k'), '29')
+    },
+    { count: 3, snapshotEntries: 10 },
+  ))
+
+test('a range is split while it is used, and what was in it is found in both halves', () =>
+  inTown(async town => {
+    const { catalog, ranges } = town.citizen('d')
+    await catalog.propose(createBucket('aaa'))
+    const keys = Array.from('abcdefghij')
+    for (const key of keys) await catalog.propose(putInline({ ...place, key }, key))
+    const child = await ranges.split({ bucket: 'aaa', key: 'f' })
+    assert.equal(child, 2)
+    for (const key of keys) assert.equal(await textAt(town, 'a', key), key)
+    for (const key of keys) {
+      await town.citizen('b').catalog.propose(putInline({ ...place, key }, `${key}${key}`))
+    }
+    const list = { bucket: 'aaa', prefix: '', delimiter: '', after: new Uint8Array(0) }
+    const page = await town.citizen('c').catalog.listObjects({ ...list, limit: 5 })
+    assert.equal(page.objects.map(({ key }) => key).join(''), 'abcde')
+    assert.ok(page.next !== undefined)
+    const rest = await catalog.listObjects({ ...list, after: page.next, limit: 10 })
+    assert.equal(rest.objects.map(({ key }) => key).join(''), 'fghij')
+    assert.equal(rest.next, undefined)
+    assert.equal((await catalog.usage('aaa')).objects, 10)
+    assert.deepEqual(await catalog.groups(), [1, 2])
+    await rejectsWith('INVALID_COMMAND', ranges.split({ bucket: 'aaa', key: 'f' }))
+  }))
