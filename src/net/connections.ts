@@ -306,14 +306,16 @@ export class Connections implements Links, Insiders {
 
   /**
    * Somebody on the local network, or libp2p telling what it was told by us: then it is no news. Of
-   * two that find each other at once one begins.
+   * two that find each other at once one begins; and whom the membership protocol tells of meanwhile
+   * is kept, so dialled in its turn.
    */
   #discovered(peer: PeerId, addresses: readonly string[]): void {
     const { policy, environment } = this.#options
     if (peer === this.self || policy.verdict(peer) !== 'member') return
     if (!this.learn(peer, addresses, true) || this.isKept(peer)) return
-    environment.timers.after(this.self > peer ? REDIAL_YIELD_MS : 0, () => {
-      this.connect(peer).catch(() => undefined)
+    const waitMs = this.self > peer ? 2 * REDIAL_YIELD_MS : REDIAL_YIELD_MS
+    environment.timers.after(waitMs, () => {
+      if (!this.isKept(peer)) this.connect(peer).catch(() => undefined)
     })
   }
 }

@@ -71,11 +71,11 @@ export const REDIAL_YIELD_PER_PEER_MS = 100
 export const REDIAL_YIELD_MS_MAX = 10_000
 /**
  * A peer connects with the first few it wants at once and takes its time for the others, this much
- * per kept peer, half of it on average: a handshake costs 20 ms of either side's processor, and news
+ * per kept peer, half of it on average: a connection costs 20 ms of either side's processor, and news
  * travel over few connections as well as over many.
  */
 export const LINKS_AT_ONCE = 3
-export const LINK_PACE_MS = 1_000
+export const LINK_PACE_MS = 3_000
 /** Dials under way at once. */
 export const DIALS_MAX = 8
 

@@ -23,6 +23,8 @@ export interface RediallerOptions {
 
 /** A peer that is wanted. */
 interface Wanted {
+  /** One of the few that are dialled without delay. */
+  isLink: boolean
   /** Failed attempts, or connections that did not last, one after another. */
   attempts: number
   connectedAtMs: number | undefined
@@ -54,8 +56,11 @@ export class Redialler {
       .map(peer => ({ peer, wanted: this.#newlyWanted(peer) }))
     for (const { peer, wanted } of added) this.#wanted.set(peer, wanted)
     // Only now, for how long to wait depends on how many there are.
+    let links = [...this.#wanted.values()].filter(isLinked).length
     for (const { peer, wanted } of added) {
-      if (wanted.connectedAtMs === undefined) this.#schedule(peer, wanted, this.#firstMs(peer))
+      if (wanted.connectedAtMs !== undefined) continue
+      wanted.isLink = links++ < LINKS_AT_ONCE
+      this.#schedule(peer, wanted, this.#firstMs(peer, wanted))
     }
   }
 
@@ -109,6 +114,7 @@ export class Redialler {
 
   #newlyWanted(peer: PeerId): Wanted {
     return {
+      isLink: false,
       attempts: 0,
       connectedAtMs: this.#options.isConnected(peer) ? this.#nowMs() : undefined,
       timer: undefined,
@@ -157,10 +163,9 @@ export class Redialler {
   }
 
   /** The first few peers are dialled at once, the others one by one. */
-  #firstMs(peer: PeerId): number {
-    const { size } = this.#wanted
-    if (size <= LINKS_AT_ONCE) return this.#yieldMs(peer)
-    return LINK_PACE_MS * size * this.#options.random.float() + this.#yieldMs(peer)
+  #firstMs(peer: PeerId, { isLink }: Wanted): number {
+    const paceMs = isLink ? 0 : LINK_PACE_MS * this.#wanted.size * this.#options.random.float()
+    return paceMs + this.#yieldMs(peer)
   }
 
   /** Of two peers that lost each other one begins. */
@@ -174,3 +179,6 @@ export class Redialler {
     return this.#options.clock.monotonicMs()
   }
 }
+
+const isLinked = ({ isLink, connectedAtMs }: Wanted): boolean =>
+  isLink || connectedAtMs !== undefined
