@@ -26,8 +26,8 @@ export interface PeerClock {
 
 /** So many connected members are enough to draw from: no clock is worth a new connection then. */
 const NEAR_ENOUGH = 4
-/** How often the others are told how this clock is doing. */
-const TELL_EVERY_MS = 1_000
+/** How often it is looked who is there, and the others are told how this clock is doing. */
+const LOOK_EVERY_MS = 1_000
 
 /**
  * Starts the clock of a running peer: it asks the members that are not known to be gone, and its
@@ -46,19 +46,18 @@ export async function startClock(options: StartClockOptions): Promise<PeerClock>
     return nearest(members, network.connected())
   }
   const service = await ClockService.start({ environment, ntp, asleepMs }, { servers }, present())
-  let timer: Timer | undefined
   const tell = (): void => {
-    timer?.cancel()
     const { status, offsetMs, boundMs } = service.report()
     const clock = { status, offsetUs: offsetMs * 1_000, boundUs: (boundMs ?? 0) * 1_000 }
     membership.setVitals({ clock })
-    timer = environment.timers.after(TELL_EVERY_MS, tell)
   }
-  tell()
-  const refresh = (): void => service.setMembers(present())
-  const unwatch = membership.onChange(refresh)
-  book.onChange(refresh)
-  network.onPeer(refresh)
+  let timer: Timer | undefined
+  const look = (): void => {
+    service.setMembers(present())
+    tell()
+    timer = environment.timers.after(LOOK_EVERY_MS, look)
+  }
+  look()
   service.onNotice(notice => {
     logNotice(log, notice)
     tell()
@@ -67,7 +66,6 @@ export async function startClock(options: StartClockOptions): Promise<PeerClock>
   return {
     service,
     stop: () => {
-      unwatch()
       timer?.cancel()
       service.close()
     },
