@@ -1,3 +1,4 @@
+import module from 'node:module'
 import { resolve } from 'node:path'
 
 import { startGateway } from '../gateway/gateway.ts'
@@ -66,6 +67,8 @@ export async function up(
     try {
       const token = isNew.value ? await node.invite(FIRST_INVITE) : undefined
       await say(describe(node, { url: console.url, token, isJson }))
+      // By the time a peer ends others may have started, and compiled everything again.
+      module.flushCompileCache?.()
       await ended
     } finally {
       await console.stop()
