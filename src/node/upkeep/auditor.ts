@@ -16,6 +16,7 @@ import type { Coder } from '../coder/coder.ts'
 import type { FragmentPeers } from '../fragments/fragment-peers.ts'
 import type { AuditScores, Outcome } from './audit-scores.ts'
 import type { FragmentFault } from './fault-desk.ts'
+import { isWrong } from './fragment-builder.ts'
 import { nameOf } from './listed-segment.ts'
 
 export interface AuditorOptions {
@@ -39,7 +40,6 @@ const PAGE = 64
 const CALL_MS = 5_000
 /** After a list that failed, or one with nothing in it. */
 const AGAIN_MS = 5_000
-const wrongCodes: readonly string[] = ['FRAGMENT_MISSING', 'FRAGMENT_CORRUPT', 'CORRUPT']
 
 export class Auditor {
   readonly #options: AuditorOptions
@@ -113,7 +113,7 @@ export class Auditor {
       const code = codeOf(error)
       if (code === undefined || signal.aborted) throw error
       if (code === 'PEER_UNREACHABLE') return 'offline'
-      if (!wrongCodes.includes(code)) return 'unknown'
+      if (!isWrong(error)) return 'unknown'
       return (await this.#isStillListed(placed, index, signal)) ? 'wrong' : 'moved'
     }
   }

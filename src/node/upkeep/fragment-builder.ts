@@ -9,7 +9,7 @@
  */
 import { concat, equals } from '../../base/bytes.ts'
 import type { PeerId, Timers } from '../../base/environment.ts'
-import { HoldfastError } from '../../base/errors.ts'
+import { codeOf, HoldfastError } from '../../base/errors.ts'
 import { withDeadline } from '../../base/waiting.ts'
 import {
   decodeFragmentId,
@@ -264,10 +264,9 @@ class Building {
       return { column: helper.index, firstStripe: 0, bytes, hash, leaves: own }
     } catch (error) {
       if (signal.aborted || this.#unusable.has(helper.index)) return undefined
-      const { code } = error as Partial<HoldfastError>
-      if (code === undefined) throw error
+      if (codeOf(error) === undefined) throw error
       this.#unusable.add(helper.index)
-      this.#request.onFault({ helper, isWrong: wrongCodes.includes(code) })
+      this.#request.onFault({ helper, isWrong: isWrong(error) })
       return undefined
     }
   }
@@ -289,6 +288,9 @@ class Building {
     return fresh
   }
 }
+
+/** Whether a failure says that a fragment is not there, or not what it should be. */
+export const isWrong = (error: unknown): boolean => wrongCodes.includes(codeOf(error) ?? '')
 
 /** How many cells a fragment of this size has. */
 export const cellsIn = (bytes: Uint8Array): number => Math.ceil(bytes.length / CELL_BYTES)

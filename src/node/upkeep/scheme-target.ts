@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/environment.ts'
-import { pickScheme } from '../../erasure/pick-scheme.ts'
 import type { PeerView } from '../../placement/peer-view.ts'
 import type { Redundancy } from '../../placement/scheme-change.ts'
+import { targetScheme } from '../store/target-scheme.ts'
 
 /**
  * Which scheme the network is to have in the long run: by the peers that are there, or were not long
@@ -29,8 +29,9 @@ export class SchemeTarget {
       const sinceMs = this.#deadSinceMs.get(seat)
       return sinceMs === undefined || nowMs - sinceMs < this.#shrinkAfterMs
     }
-    const peers = Math.max(1, views.filter(counts).length)
-    const { k, m } = pickScheme(peers, { uptime })
-    return { k, m, peers }
+    const counted = views.filter(counts).map(view => ({ ...view, state: 'alive' as const }))
+    if (counted.length === 0) return { k: 1, m: 0, peers: 1 }
+    const { k, m } = targetScheme({ views: counted, uptime, fragmentBytes: 0 })
+    return { k, m, peers: counted.length }
   }
 }

@@ -2,7 +2,7 @@
  * What peers say to each other about upkeep; all of it requests.
  *
  *     upkeep/fault/1      fault       → nothing       look at this fragment, whoever leads its group
- *     upkeep/lost/1       nothing     → nothing       I lack something: compare me with your lists
+ *     upkeep/lost/1       seat        → nothing       it lacks something: compare it with your lists
  *     upkeep/debts/1      nothing     → nothing       there is something new among the debts
  *     upkeep/claim/1      claim       → isListed u8   is this listed under me?
  *     upkeep/holds/1      seat        → holdings      has this peer anything in groups you lead?

@@ -82,7 +82,7 @@ export class UpkeepNetwork {
         limits,
       )
     heed(FAULT, (_, body) => answers.fault({ ...decodeFault(body), isHearsay: true }))
-    heed(LOST, seat => answers.lost(seat))
+    heed(LOST, (_, body) => answers.lost(decodeNumber(body)))
     heed(DEBTS, () => answers.debts())
     const answer = (
       protocol: string,
@@ -106,8 +106,8 @@ export class UpkeepNetwork {
     this.#tell(FAULT, encodeFault(fault))
   }
 
-  tellLost(): void {
-    this.#tell(LOST, NOTHING)
+  tellLost(seat: number): void {
+    this.#tell(LOST, encodeNumber(seat))
   }
 
   tellDebts(): void {

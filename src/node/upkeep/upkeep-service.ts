@@ -10,7 +10,6 @@
 import type { Environment, PeerId } from '../../base/environment.ts'
 import { HoldfastError } from '../../base/errors.ts'
 import { Tasks } from '../../base/tasks.ts'
-import type { SegmentName } from '../../catalog/commands.ts'
 import type { PlacedSegment } from '../../catalog/query-upkeep.ts'
 import { hasItsFragments, type PeerView } from '../../placement/peer-view.ts'
 import type { Finding } from '../../storage/fragment-health.ts'
@@ -20,6 +19,7 @@ import type { Coder } from '../coder/coder.ts'
 import type { FragmentPeers } from '../fragments/fragment-peers.ts'
 import type { OriginSeal } from '../fragments/origin-seal.ts'
 import type { NodeKv } from '../kv/node-kv.ts'
+import type { ReadFault } from '../store/object-reads.ts'
 import type { Seats } from '../store/seats.ts'
 import type { CallOptions } from '../store/store.ts'
 import type {
@@ -32,9 +32,9 @@ import type {
 import { AuditScores } from './audit-scores.ts'
 import { ByteBudget } from './byte-budget.ts'
 import { Drains } from './drains.ts'
-import { FaultDesk } from './fault-desk.ts'
+import { FaultDesk, type FragmentFault } from './fault-desk.ts'
 import { Foreground } from './foreground.ts'
-import type { HelperFault } from './fragment-builder.ts'
+import { type HelperFault, isWrong } from './fragment-builder.ts'
 import { FragmentClaims } from './fragment-claims.ts'
 import { FragmentMover } from './fragment-mover.ts'
 import { type GroupParts, GroupUpkeep } from './group-upkeep.ts'
@@ -191,10 +191,16 @@ export class UpkeepService implements Upkeep {
     this.#own.onFinding(finding)
   }
 
-  /** A reader was given wrong bytes, or was told that the fragment is not there. */
-  reportFault(name: SegmentName, index: number, seat: number): void {
-    this.#scores.noteWrong(seat)
-    this.#desk?.report({ name: nameOf(name), index, seat, isHearsay: false })
+  /** A fragment could not be read: a matter for upkeep if it is not what it should be. */
+  onReadFault({ name, blob, segment, index, seat, error }: ReadFault): void {
+    if (!isWrong(error)) return
+    this.#faultFound({ name: { ...name, blob, segment }, index, seat, isHearsay: false })
+  }
+
+  /** A peer does not have what the catalog lists under it: whoever leads looks what else it lacks. */
+  reportLost(seat: number): void {
+    for (const { checker } of this.#groups.values()) checker.checkNow(seat)
+    this.#network.tellLost(seat)
   }
 
   /** Something was committed with fewer fragments than it should have. */
@@ -345,16 +351,23 @@ export class UpkeepService implements Upkeep {
   #lostSomething(): void {
     const { seats, environment } = this.#options
     const seat = seats.seatOf(environment.network.self)
-    if (seat !== undefined) {
-      for (const { checker } of this.#groups.values()) checker.checkNow(seat)
-    }
-    this.#network.tellLost()
+    if (seat !== undefined) this.reportLost(seat)
   }
 
   /** What a repair reads from must be right too. */
-  #helperFailed(placed: PlacedSegment, { helper, isWrong }: HelperFault): void {
-    const seat = placed.record.fragments[helper.index]?.seat ?? 0
-    if (isWrong && seat !== 0) this.reportFault(placed, helper.index, seat)
+  #helperFailed(placed: PlacedSegment, { helper, isWrong: isFault }: HelperFault): void {
+    const { index } = helper
+    const seat = placed.record.fragments[index]?.seat ?? 0
+    if (isFault && seat !== 0) {
+      this.#faultFound({ name: nameOf(placed), index, seat, isHearsay: false })
+    }
+  }
+
+  /** A peer without the key cannot make a fragment anew: whoever leads does. */
+  #faultFound(fault: FragmentFault): void {
+    this.#scores.noteWrong(fault.seat)
+    if (this.#desk === undefined) this.#network.tellFault(fault)
+    else this.#desk.report(fault)
   }
 
   /** Peers as placement should see them. */
