@@ -15,6 +15,7 @@ import { checkListen, defaultListen } from './listen-addresses.ts'
 import type { Home, Machine } from './machine.ts'
 import { nodeTurns } from './membership/turns.ts'
 import { asleepMs, systemClock, systemRandom, systemTimers } from './system.ts'
+import { turnEnds } from './turn-ends.ts'
 
 /** The machine that this process runs on. */
 export const systemMachine = (): Machine => ({
@@ -24,7 +25,7 @@ export const systemMachine = (): Machine => ({
   turns: nodeTurns,
   secrets: size => new Uint8Array(randomBytes(size)),
   asleepMs,
-  afterTurn: work => void setImmediate(work),
+  afterTurn: turnEnds(work => void setImmediate(work)),
   isSignedBy,
   openHome: openSystemHome,
   checkListen,

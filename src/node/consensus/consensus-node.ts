@@ -18,6 +18,7 @@ import type { ReplicaId } from '../../consensus/entry.ts'
 import type { SnapshotMark } from '../../consensus/raft-event.ts'
 import { raftDefaults, type RaftOptions } from '../../consensus/raft-options.ts'
 import type { Wal } from '../../storage/wal.ts'
+import type { Outcome } from './command-batch.ts'
 import { beginAnew, beginBehind, findGroup, foundGroup, type FoundGroup } from './group-start.ts'
 import { groupUnknown } from './group-unknown.ts'
 import { type CallOptions, DEADLINE_MS, LeaderCalls } from './leader-calls.ts'
@@ -95,7 +96,7 @@ export class ConsensusNode {
       lost: peer => this.#lost(peer),
     })
     const groupOf = (group: number): RaftGroup | undefined => this.#groups.get(group)
-    this.#calls = new LeaderCalls({ network, timers, clock, groupOf })
+    this.#calls = new LeaderCalls({ network, timers, clock, groupOf, afterTurn: this.#afterTurn })
     const intake = new SnapshotIntake(snapshots, groupOf)
     this.#intake = intake
     network.onRequest(SNAPSHOT_PROTOCOL, (from, body) => this.#onDisk(intake.take(from, body)))
@@ -201,6 +202,15 @@ export class ConsensusNode {
   /** See `LeaderCalls.propose`. */
   propose(group: number, command: Uint8Array, options: CallOptions = {}): Promise<Uint8Array> {
     return this.#calls.propose(group, command, options)
+  }
+
+  /** See `LeaderCalls.proposeAll`. */
+  proposeAll(
+    group: number,
+    commands: readonly Uint8Array[],
+    options: CallOptions = {},
+  ): Promise<readonly Outcome[]> {
+    return this.#calls.proposeAll(group, commands, options)
   }
 
   /**

@@ -6,6 +6,9 @@
  *     request  kind u8 (propose 0, query 1, stale 2, leader 3) | group | deadlineMs varint | payload
  *     answer   what the group answers; of `leader` the peer that leads, empty if none is known
  *
+ * Commands that are given in one turn share a request (command-batch.ts), so that many clients cost
+ * little more than one.
+ *
  * The leader is asked itself where it is known: that saves a hop. A member that is silent for a while
  * may be frozen, so another is asked who leads; if that is somebody else, nobody waits any longer.
  */
@@ -15,11 +18,20 @@ import { fromUtf8, toUtf8 } from '../../base/bytes.ts'
 import type { Clock, Network, PeerId, Timers } from '../../base/environment.ts'
 import { codeOf, HoldfastError } from '../../base/errors.ts'
 import type { ReplicaId } from '../../consensus/entry.ts'
+import {
+  batchBytes,
+  decodeOutcomes,
+  encodeOutcomes,
+  type Outcome,
+  readCommands,
+  writeCommands,
+} from './command-batch.ts'
+import { CommandGatherer } from './command-gatherer.ts'
 import type { GroupReach, ReachOptions } from './group-reach.ts'
 import { groupUnknown } from './group-unknown.ts'
 import { peerOf } from './replica-name.ts'
 
-const PROTOCOL = 'raft/group/1'
+const PROTOCOL = 'raft/group/2'
 const kinds = ['propose', 'query', 'stale', 'leader'] as const
 /** Longer than any of a client's attempts. */
 const SERVED_MS_MAX = 10_000
@@ -34,7 +46,11 @@ type Kind = (typeof kinds)[number]
 
 /** The replicas on this peer. */
 export interface GroupsHere {
-  propose(group: number, command: Uint8Array, options: ReachOptions): Promise<Uint8Array>
+  proposeAll(
+    group: number,
+    commands: readonly Uint8Array[],
+    options: ReachOptions,
+  ): Promise<readonly Outcome[]>
   query(group: number, question: Uint8Array, options: ReachOptions): Promise<Uint8Array>
   queryStale(group: number, question: Uint8Array): Uint8Array | Promise<Uint8Array>
   group(group: number): { readonly leader: ReplicaId | undefined } | undefined
@@ -54,7 +70,12 @@ export function serveGroups(network: Network, here: GroupsHere): void {
     if (replica === undefined) throw groupUnknown(group)
     if (kind === 'leader') return fromUtf8(replica.leader ? peerOf(replica.leader) : '')
     if (kind === 'stale') return here.queryStale(group, payload)
-    return here[kind](group, payload, { deadlineMs, signal })
+    if (kind === 'query') return here.query(group, payload, { deadlineMs, signal })
+    const commands = new BinaryReader(payload)
+    const wanted = readCommands(commands)
+    commands.end()
+    const outcomes = await here.proposeAll(group, wanted, { deadlineMs, signal })
+    return encodeOutcomes(outcomes, group, network.self)
   })
 }
 
@@ -67,6 +88,8 @@ export interface RemoteGroupOptions {
   readonly members: () => readonly PeerId[]
   /** One of them has none. */
   readonly outdated?: () => void
+  /** Runs something when this turn's events are done. @default as a microtask */
+  readonly afterTurn?: ((work: () => void) => void) | undefined
 }
 
 /** The group as a peer without a replica reaches it. */
@@ -78,21 +101,37 @@ export class RemoteGroup implements GroupReach {
   /** When somebody was last asked who leads. */
   #lookedMs = -Infinity
   readonly #waiting = new Set<Waiting>()
+  readonly #gatherer: CommandGatherer
 
   constructor(options: RemoteGroupOptions) {
     this.#options = options
+    const { timers, group, afterTurn = asMicrotask } = options
+    this.#gatherer = new CommandGatherer({
+      timers,
+      afterTurn,
+      run: (commands, limits) => this.#propose(commands, limits),
+      late: () => lost(group),
+    })
   }
 
   /** Asked once: who sends it again decides its client, who knows whether that is safe. */
-  async propose(command: Uint8Array, options: ReachOptions): Promise<Uint8Array> {
+  propose(command: Uint8Array, options: ReachOptions): Promise<Uint8Array> {
+    return this.#gatherer.add(command, options)
+  }
+
+  async #propose(
+    commands: readonly Uint8Array[],
+    options: ReachOptions,
+  ): Promise<readonly Outcome[]> {
+    const sizeBytes = batchBytes(commands)
+    const writer = new BinaryWriter(sizeBytes, sizeBytes)
+    writeCommands(writer, commands)
     try {
-      return await this.#ask('propose', command, options)
+      const { member, answer } = await this.#ask('propose', writer.finish(), options)
+      return decodeOutcomes(answer, commands.length, member)
     } catch (error) {
       if (isNotDone(error) || options.signal?.aborted === true) throw error
-      const { group } = this.#options
-      const details = { code: 'OUTCOME_UNKNOWN', group, reason: 'the member was lost' } as const
-      const message = 'Cannot tell what became of a command: the member it was sent to was lost'
-      throw new HoldfastError(message, details, { cause: error })
+      throw lost(this.#options.group, error)
     }
   }
 
@@ -113,7 +152,7 @@ export class RemoteGroup implements GroupReach {
     const tries = Math.max(1, this.#options.members().length)
     for (let left = tries; ; left--) {
       try {
-        return await this.#ask(kind, question, { deadlineMs: deadlineMs / tries, signal })
+        return (await this.#ask(kind, question, { deadlineMs: deadlineMs / tries, signal })).answer
       } catch (error) {
         if (left <= 1 || signal?.aborted === true || codeOf(error) === undefined) throw error
       }
@@ -124,16 +163,17 @@ export class RemoteGroup implements GroupReach {
     kind: Kind,
     payload: Uint8Array,
     { deadlineMs, signal }: ReachOptions,
-  ): Promise<Uint8Array> {
+  ): Promise<{ member: PeerId; answer: Uint8Array }> {
     const member = this.#member()
     if (member === undefined) throw noMember()
     if (this.#options.clock.monotonicMs() - this.#lookedMs > LEADER_MS) this.#lookForLeader(member)
-    const { promise: lost, reject } = Promise.withResolvers<never>()
+    const { promise: silence, reject } = Promise.withResolvers<never>()
     const call = { member, isSilent: false, giveUp: () => reject(silent(member)) }
     this.#waiting.add(call)
     const stopWatch = this.#watch(call)
     try {
-      return await Promise.race([this.#send(member, kind, payload, { deadlineMs, signal }), lost])
+      const sent = this.#send(member, kind, payload, { deadlineMs, signal })
+      return { member, answer: await Promise.race([sent, silence]) }
     } catch (error) {
       this.#turn++
       if (this.#leader === member) this.#leader = undefined
@@ -220,6 +260,15 @@ const noMember = (cause?: unknown): HoldfastError =>
     { code: 'BUSY', what: 'members' },
     { cause },
   )
+
+const lost = (group: number, cause?: unknown): HoldfastError =>
+  new HoldfastError(
+    'Cannot tell what became of a command: the member it was sent to was lost',
+    { code: 'OUTCOME_UNKNOWN', group, reason: 'the member was lost' },
+    { cause },
+  )
+
+const asMicrotask = (work: () => void): void => void Promise.resolve().then(work)
 
 const silent = (peer: PeerId): HoldfastError =>
   new HoldfastError(`Cannot wait for ${peer}: it leads no longer`, {

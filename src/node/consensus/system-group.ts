@@ -139,6 +139,11 @@ export class SystemGroup {
     this.#tasks = new Tasks({ onFailure: ({ error }) => options.failed(error) })
   }
 
+  /** Runs something when this turn's events are done. */
+  get afterTurn(): SystemGroupOptions['afterTurn'] {
+    return this.#options.afterTurn
+  }
+
   /** Whether there is a replica here that runs. */
   get isHere(): boolean {
     return this.node.group(SYSTEM_GROUP) !== undefined

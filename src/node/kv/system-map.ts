@@ -25,6 +25,7 @@ export class SystemMap implements GroupReach {
       timers,
       clock,
       members,
+      afterTurn: group.afterTurn,
     })
   }
 
