@@ -61,6 +61,9 @@ async function get(call: Call): Promise<Answer | undefined> {
   const reading = await open(call)
   const { body, from, to, sizeBytes } = reading
   if (isSettled(call, reading)) return undefined
+  // Of nothing there is no first byte; the store would give all of it.
+  if (sizeBytes === 0 && parseRange(call.request.headers.range) !== undefined)
+    throw nothingAsked(reading)
   const isPart = call.request.headers.range !== undefined && to - from < sizeBytes
   call.response.writeHead(isPart ? 206 : 200, {
     ...headersOf(reading),

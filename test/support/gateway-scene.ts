@@ -1,4 +1,8 @@
+import { mkdtempSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before } from 'node:test'
 
 import { type Gateway, startGateway } from '../../src/gateway/gateway.ts'
 import { findAccess } from '../../src/gateway/local-access.ts'
@@ -29,25 +33,58 @@ export interface Scene {
 }
 
 /** A peer with a gateway, for as long as a test takes. */
-export function withGateway(
-  story: (scene: Scene) => Promise<void>,
-  { paceMs }: { readonly paceMs?: number } = {},
-): Promise<void> {
+export function withGateway(story: (scene: Scene) => Promise<void>): Promise<void> {
   return withDirectory(async directory => {
-    const peer = createNode({ dataDirectory: directory, listen: ['/ip4/127.0.0.1/tcp/0'] })
-    await peer.start()
-    const node = Object.assign(peer, memoryStore())
-    const options = { node, dataDirectory: directory, log: silentLog, paceMs }
-    const gateway = await startGateway({ ...options, port: 0, mayMove: false })
-    const { token } = await findAccess(directory)
-    const bearer = { authorization: `Bearer ${token}` }
+    const { scene, close } = await openScene(directory)
     try {
-      await story({ node, gateway, directory, bearer, ask: (...args) => ask(gateway.url, ...args) })
+      await story(scene)
     } finally {
-      await gateway.stop()
-      await node.stop()
+      await close()
     }
   })
+}
+
+/** A peer with a gateway for all tests of a file: a peer takes longer to start than they take. */
+export function sharedGateway(options: { readonly paceMs?: number } = {}): () => Scene {
+  let opened: Awaited<ReturnType<typeof openScene>> | undefined
+  let directory = ''
+  before(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'holdfast-test-'))
+    opened = await openScene(directory, options)
+  })
+  after(async () => {
+    await opened?.close()
+    rmSync(directory, { recursive: true, force: true })
+  })
+  return () => {
+    if (opened === undefined) throw new Error('the gateway is there while tests run')
+    return opened.scene
+  }
+}
+
+async function openScene(
+  directory: string,
+  { paceMs }: { readonly paceMs?: number } = {},
+): Promise<{ readonly scene: Scene; readonly close: () => Promise<void> }> {
+  const peer = createNode({ dataDirectory: directory, listen: ['/ip4/127.0.0.1/tcp/0'] })
+  await peer.start()
+  const node = Object.assign(peer, memoryStore())
+  const options = { node, dataDirectory: directory, log: silentLog, paceMs }
+  const gateway = await startGateway({ ...options, port: 0, mayMove: false })
+  const { token } = await findAccess(directory)
+  const bearer = { authorization: `Bearer ${token}` }
+  const scene: Scene = {
+    node,
+    gateway,
+    directory,
+    bearer,
+    ask: (...args) => ask(gateway.url, ...args),
+  }
+  const close = async (): Promise<void> => {
+    await gateway.stop()
+    await node.stop()
+  }
+  return { scene, close }
 }
 
 /** Unlike `fetch` it sends the path as it is, and any Host. */
