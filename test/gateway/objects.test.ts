@@ -291,14 +291,14 @@ scene(
     socket.write(
       `GET ${object} HTTP/1.1\r\nhost: ${hostname}\r\nauthorization: ${bearer['authorization']}\r\n\r\n`,
     )
-    const count = (): number => given
+    const taken = (): number => given
     // As long as it goes on, and some turns of the loop more.
     for (let [turn, before] = [0, 0]; turn < 200 || before === 0; turn++) {
       await new Promise(resolve => void setImmediate(resolve))
-      if (count() !== before) turn = 0
-      before = count()
+      if (taken() !== before) turn = 0
+      before = taken()
     }
-    assert.ok(count() < 100, `${count()} MB were taken from the store`)
+    assert.ok(taken() < 100, `${taken()} MB were taken from the store`)
     socket.destroy()
     await ended.promise
   },
