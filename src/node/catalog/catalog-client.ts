@@ -184,7 +184,10 @@ export class CatalogClient {
       const answered = await attempt(shard, options)
       if (answered.type === 'answer') return answered.value
       if (!isMoved(answered.refusal)) throw errorOf(answered.refusal)
-      await this.#findAnew(shard, end)
+      const isSame = await this.#findAnew(shard, end)
+      // Another of its places is in another range, then, which nobody can mend here.
+      if (isSame && answered.refusal.code === 'OUT_OF_RANGE') throw errorOf(answered.refusal)
+      if (isSame) await this.#pause(end)
     }
   }
 
@@ -199,15 +202,15 @@ export class CatalogClient {
     return found
   }
 
-  /** After `shard` led astray. */
-  async #findAnew(shard: Shard, end: End): Promise<void> {
+  /** After `shard` led astray; whether it is in the map still. */
+  async #findAnew(shard: Shard, end: End): Promise<boolean> {
     const { book } = this.#options
     const isKnown = (): boolean =>
       book.shards.some(({ group, epoch }) => group === shard.group && epoch === shard.epoch)
     // Somebody else may have been led astray before, and found the way.
-    if (!isKnown()) return
+    if (!isKnown()) return false
     await this.#fetch(end)
-    if (isKnown()) await this.#pause(end)
+    return isKnown()
   }
 
   async #fetch({ atMs, signal, deadlineMs }: End): Promise<void> {

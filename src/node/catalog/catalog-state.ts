@@ -30,6 +30,7 @@ import {
   understoodRequest,
   withTime,
 } from '../../consensus/session-command.ts'
+import { StateHash } from '../../consensus/state-hash.ts'
 import type { Command } from '../../consensus/state-machine.ts'
 import type { KeyChange } from '../../storage/key-value.ts'
 import type { HeldSnapshot, ReplicaState, Results, Run } from '../consensus/replica-state.ts'
@@ -38,7 +39,7 @@ import { CatalogStore, type Turn } from './catalog-store.ts'
 import type { Child, Standing } from './group-row.ts'
 import { answerInBytes, sentQuestions } from './questions.ts'
 import type { RowSpace } from './row-space.ts'
-import { SessionRows } from './session-rows.ts'
+import { sessionRowsOf, SessionRows } from './session-rows.ts'
 import { HeldFile } from './state-file.ts'
 
 /** 48 bits, as stamps have them. */
@@ -108,6 +109,15 @@ export class CatalogState implements ReplicaState {
     return this.#store.ask(program)
   }
 
+  /** What its sessions are, in a few words: equal on replicas that applied the same. */
+  async sessionsDigest(): Promise<string> {
+    const hash = new StateHash()
+    for await (const { key, value } of sessionRowsOf(this.#space, this.#group)) {
+      hash.add([key, value])
+    }
+    return hash.digest()
+  }
+
   async secure({ index }: SnapshotMark): Promise<number> {
     await this.#secureMark()
     await this.#removeOldFiles()
@@ -156,13 +166,12 @@ export class CatalogState implements ReplicaState {
     const sessionsMs = this.#sessions.sessions.nowMs
     this.#standing = { ...this.#standing, mark, sessionsMs, parent: undefined, children }
     const rows = [...turn.changes, ...this.#sessions.takeChanges()]
-    const begun = births.map(birth => this.#standingOf(birth, mark))
-    await this.#states.write(this.#group, this.#standing, [
-      ...this.#space.placed([...rows, ...births.flatMap(({ sessions }) => sessions)]),
-      ...begun.flatMap(({ group, standing }) => this.#states.bear(group, standing)),
-    ])
+    const born = births.map(birth => this.#standingOf(birth, mark))
+    const copies = births.flatMap(({ sessions }) => sessions)
+    const changes = this.#space.placed([...rows, ...copies])
+    await this.#states.write(this.#group, this.#standing, { changes, born })
     this.#durableIndex = mark.index
-    for (const { group } of begun) this.#states.born(group)
+    for (const { group } of born) this.#states.born(group)
     return answers
   }
 
@@ -234,7 +243,7 @@ export class CatalogState implements ReplicaState {
     if (isSame && this.#durableIndex === this.#standing.mark.index) return
     this.#standing = { ...this.#standing, children }
     const { index } = this.#standing.mark
-    await this.#states.write(this.#group, this.#standing, [])
+    await this.#states.write(this.#group, this.#standing, {})
     this.#durableIndex = Math.max(this.#durableIndex, index)
   }
 

@@ -8,7 +8,14 @@ import { genesis } from '../../catalog/apply-ranges.ts'
 import { eraseRows } from '../../catalog/snapshot.ts'
 import type { SnapshotMark } from '../../consensus/raft-event.ts'
 import type { SessionLimits } from '../../consensus/sessions.ts'
-import type { KeyChange, KeyValue, KeyValueView } from '../../storage/key-value.ts'
+import type {
+  KeyChange,
+  KeyRange,
+  KeyValue,
+  KeyValueEntry,
+  KeyValueReader,
+  KeyValueView,
+} from '../../storage/key-value.ts'
 import { NOTHING, type ReplicaState, type ReplicaStates } from '../consensus/replica-state.ts'
 import { snapshotPath, streamSnapshot } from '../consensus/snapshot-file.ts'
 import type { SnapshotStore } from '../consensus/snapshot-store.ts'
@@ -49,7 +56,7 @@ export interface CatalogStatesOptions {
 
 const EVERYTHING = { lo: new Uint8Array(0), hi: new Uint8Array(0) }
 const FIRST_STAMP = { ms: 0, count: 0 }
-const GROUPS_MAX = 65_536
+const PAGE_ROWS = 256
 const ERASED_ROWS_MAX = 1_000
 const SPACE_NUMBER_BYTES = 4
 
@@ -77,7 +84,7 @@ export class CatalogStates implements ReplicaStates {
   /** Looks what there is, and removes what nobody has any more. @throws {HoldfastError} `DISK_*` */
   static async open(options: CatalogStatesOptions): Promise<CatalogStates> {
     const { keyValue } = options
-    const rows = await keyValue.page(standingKeys(GROUPS_MAX))
+    const rows = await everyRow(keyValue, standingKeys(PAGE_ROWS))
     const standings = new Map(
       rows.map(({ key, value }) => [groupOfStanding(key), decodeStanding(value)]),
     )
@@ -156,7 +163,7 @@ export class CatalogStates implements ReplicaStates {
     const { space } = standing
     await this.#writer.write([
       { key: standingKey(group), value: undefined },
-      { key: erasureKey(space, group), value: new Uint8Array(0) },
+      leftoverRow(space, group),
     ])
     await this.#eraseSoon({ space, group })
   }
@@ -175,25 +182,36 @@ export class CatalogStates implements ReplicaStates {
     return this.#keyValue.view()
   }
 
-  /** Writes what a group is made of now, with whatever made it so, in one batch. */
-  write(group: number, standing: Standing, changes: readonly KeyChange[]): Promise<void> {
+  /**
+   * Writes what a group is made of now, with whatever made it so and the groups that are split off by
+   * it, in one batch. If that fails, all is as it was.
+   */
+  async write(
+    group: number,
+    standing: Standing,
+    { changes = [], born = [] }: StandingChanges,
+  ): Promise<void> {
     // A group that was erased meanwhile must not come back.
-    if (!this.#standings.has(group)) return Promise.resolve()
-    this.#standings.set(group, standing)
-    const row = { key: standingKey(group), value: encodeStanding(standing) }
-    return this.#writer.write([...changes, row])
-  }
-
-  /** What is to be written, at once, for a group that is split off. */
-  bear(group: number, standing: Standing): KeyChange[] {
-    if (this.#standings.has(group)) {
-      // It came here by itself; what the split made is of no use.
-      const leftover = { space: standing.space, group }
-      void Promise.resolve().then(() => this.#eraseSoon(leftover))
-      return [{ key: erasureKey(leftover.space, group), value: new Uint8Array(0) }]
+    if (!this.#standings.has(group)) return
+    // Those that are here already came by themselves; what the split made is of no use.
+    const useless = born.filter(each => this.#standings.has(each.group))
+    const claimed = born.filter(each => !useless.includes(each))
+    for (const each of claimed) this.#standings.set(each.group, each.standing)
+    try {
+      await this.#writer.write([
+        ...changes,
+        rowOf(group, standing),
+        ...claimed.map(each => rowOf(each.group, each.standing)),
+        ...useless.map(each => leftoverRow(each.standing.space, each.group)),
+      ])
+    } catch (error) {
+      for (const each of claimed) this.#standings.delete(each.group)
+      throw error
     }
-    this.#standings.set(group, standing)
-    return [{ key: standingKey(group), value: encodeStanding(standing) }]
+    if (this.#standings.has(group)) this.#standings.set(group, standing)
+    for (const each of useless) {
+      void this.#eraseSoon({ space: each.standing.space, group: each.group })
+    }
   }
 
   /** Puts a file in the place of a group's state, durably, and returns what that is now. */
@@ -205,13 +223,11 @@ export class CatalogStates implements ReplicaStates {
     const theirs = await intake.end()
     const standing = { ...theirs, space, mark, parent: undefined, children: [] }
     const before = this.#standings.get(group)
-    this.#standings.set(group, standing)
     await this.#writer.write([
-      { key: standingKey(group), value: encodeStanding(standing) },
-      ...(before === undefined
-        ? []
-        : [{ key: erasureKey(before.space, group), value: new Uint8Array(0) }]),
+      rowOf(group, standing),
+      ...(before === undefined ? [] : [leftoverRow(before.space, group)]),
     ])
+    this.#standings.set(group, standing)
     await this.snapshots.remove(group, mark)
     if (before !== undefined) void this.#eraseSoon({ space: before.space, group })
     return standing
@@ -238,9 +254,9 @@ export class CatalogStates implements ReplicaStates {
       parent: undefined,
       children: [],
     }
-    this.#standings.set(group, standing)
     const rows = this.spaceAt(space).placed(genesis(group, EVERYTHING))
-    await this.write(group, standing, rows)
+    await this.#writer.write([...rows, rowOf(group, standing)])
+    this.#standings.set(group, standing)
     return standing
   }
 
@@ -252,7 +268,7 @@ export class CatalogStates implements ReplicaStates {
   }
 
   async #eraseLeftovers(): Promise<void> {
-    const rows = await this.#keyValue.page(erasureKeys(GROUPS_MAX))
+    const rows = await everyRow(this.#keyValue, erasureKeys(PAGE_ROWS))
     for (const { key } of rows) await this.#erase(erasureIn(key))
     const used = new Set([...this.#standings.values()].map(({ space }) => space))
     for (let space = 1; space <= this.#lastSpace; space++) {
@@ -304,6 +320,34 @@ export class CatalogStates implements ReplicaStates {
       if (page.length === 0) return
       await rows.batch(page.map(({ key }) => ({ key, value: undefined })))
     }
+  }
+}
+
+/** What goes into one batch with a standing. */
+interface StandingChanges {
+  readonly changes?: readonly KeyChange[]
+  readonly born?: readonly { readonly group: number; readonly standing: Standing }[]
+}
+
+const rowOf = (group: number, standing: Standing): KeyChange => ({
+  key: standingKey(group),
+  value: encodeStanding(standing),
+})
+
+const leftoverRow = (space: number, group: number): KeyChange => ({
+  key: erasureKey(space, group),
+  value: new Uint8Array(0),
+})
+
+/** All of a range: a page may be short although there is more. */
+async function everyRow(reader: KeyValueReader, range: KeyRange): Promise<KeyValueEntry[]> {
+  const rows: KeyValueEntry[] = []
+  for (let { after } = range; ;) {
+    const page = await reader.page({ ...range, after })
+    const last = page.at(-1)
+    if (last === undefined) return rows
+    rows.push(...page)
+    after = last.key
   }
 }
 

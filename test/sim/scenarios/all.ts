@@ -1,5 +1,6 @@
 import type { Scenario } from '../scenario.ts'
 import { admissionScenario } from './admission.ts'
+import { catalogGroupScenario } from './catalog-group.ts'
 import { catalogScenario } from './catalog.ts'
 import { clockScenario } from './clock.ts'
 import { consensusScenario } from './consensus.ts'
@@ -26,6 +27,7 @@ export const scenarios: ReadonlyMap<string, Scenario> = new Map(
     electionScenario,
     kvScenario,
     catalogScenario,
+    catalogGroupScenario,
     placementScenario,
   ].map(scenario => [scenario.name, scenario]),
 )
