@@ -1,11 +1,13 @@
 import type { PeerId } from '../../src/base/environment.ts'
 import { Prng } from '../../src/base/prng.ts'
 import type { Catalog } from '../../src/node/catalog/catalog.ts'
+import type { FragmentPeers } from '../../src/node/fragments/fragment-peers.ts'
 import type { ReadFault } from '../../src/node/store/object-reads.ts'
 import { type OpenedStore, openStore } from '../../src/node/store/open-store.ts'
 import type { Seats } from '../../src/node/store/seats.ts'
 import type { Store } from '../../src/node/store/store.ts'
 import type { PeerView } from '../../src/placement/peer-view.ts'
+import { SimClock } from '../sim/sim-clock.ts'
 import { Town, type TownOptions } from './fragment-town.ts'
 import { LocalCatalog } from './local-catalog.ts'
 
@@ -20,6 +22,8 @@ export class StoreTown {
   readonly states: Map<PeerId, PeerView['state']> = new Map()
   readonly zones: Map<PeerId, string> = new Map()
   readonly faults: ReadFault[] = []
+  /** Peers that send other bytes than they have. */
+  readonly liars: Set<PeerId> = new Set()
   readonly #opened = new Map<PeerId, OpenedStore>()
 
   static play<Result>(
@@ -31,7 +35,8 @@ export class StoreTown {
     return Town.play(
       names,
       async town => {
-        const catalog = await LocalCatalog.open({ wallMs: () => WALL_MS + town.world.nowMs })
+        const clock = new SimClock(() => town.world.nowMs, {}).view(0)
+        const catalog = await LocalCatalog.open({ wallMs: () => clock.wallMs() })
         const shared = options.catalog?.(catalog) ?? catalog
         const stores = new StoreTown(town, shared, names)
         await stores.store('a').createBucket('films')
@@ -57,9 +62,9 @@ export class StoreTown {
     const { environment, fragments } = this.town.peer(name)
     const secrets = new Prng(name.charCodeAt(0))
     const opened = openStore({
-      environment: { ...environment, clock: this.#clock },
+      environment,
       catalog: this.catalog,
-      peers: fragments.peers,
+      peers: this.#doubting(fragments.peers),
       seats: this.seats(name),
       coder: this.town.coder,
       networkKey: new Uint8Array(32).fill(9),
@@ -111,13 +116,33 @@ export class StoreTown {
     return { seat, state, zone: this.zones.get(name) ?? '', freeBytes, capacityBytes }
   }
 
-  get #clock() {
-    const { world } = this.town
-    return { monotonicMs: () => world.nowMs, wallMs: () => WALL_MS + world.nowMs }
+  /** Reads through which liars lie. */
+  #doubting(peers: FragmentPeers): FragmentPeers {
+    const spoil = (peer: PeerId, cells: Uint8Array): void => {
+      const at = cells.length >> 1
+      if (this.liars.has(peer)) cells[at] = (cells[at] ?? 0) ^ 1
+    }
+    return {
+      put: (...given) => peers.put(...given),
+      cells: async (peer, id, range) => {
+        const cells = await peers.cells(peer, id, range)
+        spoil(peer, cells)
+        return cells
+      },
+      read: async (peer, id, range) => {
+        const found = await peers.read(peer, id, range)
+        spoil(peer, found.cells)
+        return found
+      },
+      leaves: (...given) => peers.leaves(...given),
+      commit: (...given) => peers.commit(...given),
+      release: (...given) => peers.release(...given),
+      stat: (...given) => peers.stat(...given),
+      prove: (...given) => peers.prove(...given),
+      reveal: (...given) => peers.reveal(...given),
+    }
   }
 }
-
-const WALL_MS = 1_700_000_000_000
 
 /** All of a body in one array. */
 export async function bytesOf(body: AsyncIterable<Uint8Array>): Promise<Buffer> {

@@ -167,9 +167,8 @@ export class BlobWriter {
   async discard(reason: Error): Promise<void> {
     await this.#end(reason)
     const { keeper, catalog } = this.#drivers
-    keeper.release(this.#unlisted.flatMap(({ write }) => write.held().listed))
-    for (const { job } of this.#jobs) void job.over.then(() => keeper.release(job.surplus()))
-    this.#releaseLater()
+    for (const { job } of [...this.#unlisted, ...this.#jobs])
+      void job.over.then(() => keeper.release(job.held()))
     if (!this.#hasOpened || this.#options.isUpload) return
     // Should that fail the intent ends by itself.
     await catalog.propose({ type: 'releaseContent', ...this.#options.name }).catch(ignoreExpected)

@@ -148,11 +148,10 @@ export class ObjectReads {
     { isNewest = false, signal }: { isNewest?: boolean; signal: AbortSignal | undefined },
   ): Promise<readonly Segment[]> {
     const asked = { ...source, blob, first, count }
-    const segments = await this.#askAny(
-      ask => this.#drivers.catalog.ask('segments', asked, ask),
-      answer => !isNewest && answer.length === count,
-      signal,
-    )
+    const ask = (options: CatalogAsk): Promise<readonly Segment[]> =>
+      this.#drivers.catalog.ask('segments', asked, options)
+    const isEnough = (answer: readonly Segment[]): boolean => answer.length === count
+    const segments = await (isNewest ? ask({ signal }) : this.#askAny(ask, isEnough, signal))
     if (segments.length < count) throw gone(source)
     return segments
   }

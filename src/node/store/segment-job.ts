@@ -3,6 +3,7 @@
  * fragments, and nobody can replace them, what is left of the network may still do with fewer. Then
  * the segment is cut anew for those, and whichever becomes durable first counts.
  */
+import { codeOf } from '../../base/errors.ts'
 import type { Scheme } from '../../erasure/scheme.ts'
 import type { Coder } from '../coder/coder.ts'
 import { type EncodedSegment, recut, releaseCells } from './encoded-segment.ts'
@@ -31,10 +32,15 @@ export class SegmentJob {
   readonly over: Promise<void>
   readonly #options: SegmentJobOptions
   readonly #writes: SegmentWrite[] = []
+  /** The segment as it was handed in, and as it was cut anew. */
+  readonly #cuts: EncodedSegment[]
   #winner: SegmentWrite | undefined
+  /** Why not even a first holder was asked. */
+  #refusal: Error = new Error('nobody was asked')
 
   constructor(options: SegmentJobOptions) {
     this.#options = options
+    this.#cuts = [options.encoded]
     const { signal } = options
     const abort = (): void => this.giveUp(signal.reason as Error)
     signal.addEventListener('abort', abort, { once: true })
@@ -42,15 +48,15 @@ export class SegmentJob {
     this.over = this.#end()
   }
 
-  /** What is held for this segment and not listed: what else was tried, and what came too late. */
+  /** Everything that is held for this segment, or may be. */
+  held(): readonly HeldFragment[] {
+    return this.#writes.flatMap(write => Object.values(write.held()).flat())
+  }
+
+  /** The same but for what is to be listed: what else was tried, and what came too late. */
   surplus(): readonly HeldFragment[] {
     const listed = new Set(this.#winner?.held().listed.map(nameOf) ?? [])
-    return this.#writes
-      .flatMap(write => {
-        const { listed: own, surplus } = write.held()
-        return write === this.#winner ? surplus : [...own, ...surplus]
-      })
-      .filter(held => !listed.has(nameOf(held)))
+    return this.held().filter(held => !listed.has(nameOf(held)))
   }
 
   /** Asks nobody any more. */
@@ -61,19 +67,20 @@ export class SegmentJob {
   async #end(): Promise<void> {
     await this.durable.catch(() => undefined)
     await Promise.all(this.#writes.map(write => write.over))
-    for (const { encoded } of this.#writes) releaseCells(encoded)
+    for (const cut of this.#cuts) releaseCells(cut)
   }
 
   async #run(): Promise<SegmentWrite> {
     const { encoded, without = [] } = this.#options
-    let write = this.#write(encoded, without)
     const unfit = new Set(without)
-    for (let round = 0; round < RECUTS_MAX && (await isStuck(write)); round++) {
+    let cut: EncodedSegment | undefined = encoded
+    for (let round = 0; round <= RECUTS_MAX && cut !== undefined; round++) {
+      const write = this.#write(cut, [...unfit])
+      if (write !== undefined && !(await isStuck(write))) break
       for (const each of this.#writes) for (const seat of each.unfit) unfit.add(seat)
-      const next = await this.#recut(write, [...unfit])
-      if (next === undefined) break
-      write = next
+      cut = await this.#recut(cut, [...unfit])
     }
+    if (this.#writes.length === 0) throw this.#refusal
     this.#winner = await firstOf(this.#writes)
     for (const other of this.#writes) {
       if (other !== this.#winner) other.giveUp(new Error('another way was quicker'))
@@ -81,10 +88,11 @@ export class SegmentJob {
     return this.#winner
   }
 
+  /** For those that are left; undefined if these cannot do better. */
   async #recut(
-    { encoded }: SegmentWrite,
+    encoded: EncodedSegment,
     without: readonly number[],
-  ): Promise<SegmentWrite | undefined> {
+  ): Promise<EncodedSegment | undefined> {
     const { drivers, signal } = this.#options
     const { seats, coder } = drivers
     const fragmentBytes = encoded.fragments[0]?.sizeBytes ?? 0
@@ -97,15 +105,25 @@ export class SegmentJob {
       return undefined
     }
     if (scheme.k === encoded.scheme.k && scheme.m === encoded.scheme.m) return undefined
-    return this.#write(await recut(coder, encoded, { scheme, signal }), without)
+    const cut = await recut(coder, encoded, { scheme, signal })
+    this.#cuts.push(cut)
+    return cut
   }
 
-  #write(encoded: EncodedSegment, without: readonly number[]): SegmentWrite {
-    const { sealed, ...options } = this.#options
+  /** Undefined if not enough peers are there to begin with. */
+  #write(encoded: EncodedSegment, without: readonly number[]): SegmentWrite | undefined {
+    const { sealed, signal, ...options } = this.#options
+    signal.throwIfAborted()
     const ofThis = (index: number): Uint8Array => sealed(encoded, index)
-    const write = new SegmentWrite({ ...options, encoded, without, sealed: ofThis })
-    this.#writes.push(write)
-    return write
+    try {
+      const write = new SegmentWrite({ ...options, encoded, without, sealed: ofThis })
+      this.#writes.push(write)
+      return write
+    } catch (error) {
+      if (codeOf(error) !== 'TOO_FEW_PEERS') throw error
+      this.#refusal = error as Error
+      return undefined
+    }
   }
 }
 

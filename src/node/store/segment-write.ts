@@ -220,7 +220,9 @@ export class SegmentWrite {
   }
 
   #failed(attempt: Attempt): void {
-    if (!this.#isGivenUp) this.#replace(attempt.index)
+    // One that was called off may have been taken all the same.
+    if (this.#isGivenUp) this.#surplus.push(this.#heldBy(attempt.seat, attempt.index))
+    else this.#replace(attempt.index)
     this.#end(attempt)
   }
 
