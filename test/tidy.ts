@@ -24,7 +24,7 @@ const layers: Record<string, readonly string[]> = {
   storage: ['base', 'node:', 'npm:classic-level'],
   net: ['base', 'node:', ...network.map(name => `npm:${name}`)],
   node: ['base', ...cores, 'storage', 'net', 'node:', ...coding.map(name => `npm:${name}`)],
-  gateway: ['base', 'node', 'node:'],
+  gateway: ['base', 'node', 'node:', 'npm:hash-wasm'],
   cli: ['.', 'base', 'gateway', 'node:', 'npm:commander', 'npm:smol-toml'],
 }
 

@@ -103,6 +103,8 @@ export type Failure =
   | { readonly code: 'THREAD_LOST'; readonly thread: string }
   /** The command is not what any sender of ours would send. State unchanged; never retry. */
   | { readonly code: 'INVALID_COMMAND'; readonly what: string }
+  /** There is no access key of this name, or none any more. State unchanged. */
+  | { readonly code: 'NO_SUCH_ACCESS_KEY'; readonly id: string }
   /** There is no bucket of this name. State unchanged. */
   | { readonly code: 'NO_SUCH_BUCKET'; readonly bucket: string }
   /** The name is taken. State unchanged. */

@@ -12,6 +12,7 @@ import { describeError, HttpError } from './http-error.ts'
 import { announce, openToken } from './local-access.ts'
 import { watchPace } from './pace.ts'
 import { type Call, decodeParams, type Route, type ServedNode } from './route.ts'
+import { S3Gateway, type S3Options } from './s3/s3-gateway.ts'
 
 /** Slow headers and silent sockets are cut after this. */
 const HEADERS_MS = 10_000
@@ -35,6 +36,8 @@ export interface GatewayOptions {
   readonly log: Log
   /** How long a client may keep a request waiting and move nothing. @default 30 s */
   readonly paceMs?: number | undefined
+  /** Who may use S3, and what it is called; without it there is none. */
+  readonly s3?: Pick<S3Options, 'domains' | 'keys' | 'region'> | undefined
 }
 
 export interface Gateway {
@@ -52,7 +55,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { dataDirectory, host = '127.0.0.1' } = options
   const token = await openToken(dataDirectory)
   const events = new EventLog(options.node)
-  const service: Service = { ...options, token, events }
+  const { node, log } = options
+  const s3 = options.s3 && new S3Gateway({ ...options.s3, store: node, log, nowMs: Date.now })
+  const service: Service = { ...options, token, events, s3 }
   const answer = (request: IncomingMessage, response: ServerResponse): void =>
     void serve(service, request, response)
   const server = createServer(
@@ -76,7 +81,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
 }
 
-type Service = GatewayOptions & { readonly token: string; readonly events: EventLog }
+type Service = Omit<GatewayOptions, 's3'> & {
+  readonly token: string
+  readonly events: EventLog
+  readonly s3: S3Gateway | undefined
+}
 
 /** Answers one request, whatever becomes of it. */
 async function serve(
@@ -96,8 +105,10 @@ async function serve(
   })
   try {
     request.socket.setNoDelay(true)
-    const { invite } = invitation
-    await run({ ...service, request, response, signal: ending.signal, invite })
+    const { invite, isGiven } = invitation
+    const asked = { request, response, signal: ending.signal, invite, isInvited: isGiven }
+    if (service.s3?.isMine(request) === true) await service.s3.serve(asked)
+    else await run({ ...service, request, response, signal: ending.signal, invite })
   } catch (error) {
     await fail(service, { request, response, isSending: invitation.isGiven() }, error)
   } finally {

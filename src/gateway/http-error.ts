@@ -50,6 +50,7 @@ const statuses: Partial<Record<Failure['code'], number>> = {
   MAP_FULL: 507,
   NO_AUTHORITY: 403,
   NO_QUORUM: 503,
+  NO_SUCH_ACCESS_KEY: 404,
   NO_SUCH_BUCKET: 404,
   NO_SUCH_KEY: 404,
   NO_SUCH_UPLOAD: 404,

@@ -53,12 +53,12 @@ export function headersOf(info: ObjectInfo): Record<string, string> {
 }
 
 /** Node reads headers as Latin-1; people write UTF-8. What is no UTF-8 stays as it came. */
-function fromWire(value: string): string {
+export function fromWire(value: string): string {
   const bytes = Buffer.from(value, 'latin1')
   const text = bytes.toString('utf8')
   return Buffer.from(text, 'utf8').equals(bytes) ? text : value
 }
 
 /** The bytes that came in; what would end the header, an app may have stored it, is a blank. */
-const toWire = (value: string): string =>
+export const toWire = (value: string): string =>
   Buffer.from(value.replaceAll(/\p{Cc}/gu, ' '), 'utf8').toString('latin1')

@@ -110,7 +110,7 @@ export class ObjectReads {
     placeOf(place)
     const ask = { consistency, signal }
     const found = await this.#drivers.catalog.ask('object', { bucket, key, version }, ask)
-    if (found.version.body.type === 'marker') throw markerFound(place, version)
+    if (found.version.body.type === 'marker') throw markerFound(place, found.id)
     checkConditions(conditions, found.version.etag)
     return found
   }
@@ -299,15 +299,13 @@ function checkConditions({ ifMatch, ifNoneMatch }: WriteConditions, etag: string
   throw new HoldfastError(`Cannot read: ${fails} does not hold, the etag is ${etag}`, details)
 }
 
-const markerFound = ({ bucket, key }: ObjectPlace, version: string | undefined): HoldfastError =>
-  version === undefined
-    ? new HoldfastError(`There is no ${key} in ${bucket}`, { code: 'NO_SUCH_KEY', bucket, key })
-    : new HoldfastError(`Version ${version} of ${key} in ${bucket} is a delete marker`, {
-        code: 'NO_SUCH_VERSION',
-        bucket,
-        key,
-        version,
-      })
+const markerFound = ({ bucket, key }: ObjectPlace, marker: string): HoldfastError =>
+  new HoldfastError(`There is no ${key} in ${bucket}: ${marker} is a delete marker`, {
+    code: 'NO_SUCH_KEY',
+    bucket,
+    key,
+    marker,
+  })
 
 /** Deleted while it was read. */
 const gone = ({ bucket, key }: ContentName): HoldfastError =>

@@ -1,0 +1,72 @@
+import { Buffer } from 'node:buffer'
+
+import { codeOf } from '../../base/errors.ts'
+import type { Store } from '../../node/store/store.ts'
+import { Remembered } from '../remembered.ts'
+import type { CorsRule } from './cors-rules.ts'
+import { type Policy, readPolicy } from './policy.ts'
+
+/** Documents that are kept with a bucket, by the name they have in the store. */
+export interface BucketDocuments {
+  readonly policy: Policy
+  readonly cors: readonly CorsRule[]
+  readonly 'public-access': PublicAccess
+}
+
+export interface PublicAccess {
+  readonly blockPublicAcls: boolean
+  readonly ignorePublicAcls: boolean
+  readonly blockPublicPolicy: boolean
+  readonly restrictPublicBuckets: boolean
+}
+
+type DocumentName = keyof BucketDocuments
+/** A change made at another gateway counts here after so long at most. */
+const FRESH_MS = 3_000
+
+/** What stands written of a bucket and is looked at with every request. */
+export class BucketFacts {
+  readonly #known: Remembered<unknown>
+
+  constructor(store: Pick<Store, 'document'>, nowMs: () => number) {
+    this.#known = new Remembered({
+      ask: async slot => {
+        const [bucket = '', name = ''] = slot.split('/')
+        const bytes = await documentOf(store, bucket, name)
+        return bytes && read(name as DocumentName, Buffer.from(bytes).toString('utf8'), bucket)
+      },
+      isPassing: error => codeOf(error) !== undefined,
+      freshMs: FRESH_MS,
+      nowMs,
+    })
+  }
+
+  /** Undefined if there is none, or no bucket: that is said by whoever looks into it. */
+  async get<Name extends DocumentName>(
+    bucket: string,
+    name: Name,
+  ): Promise<BucketDocuments[Name] | undefined> {
+    return (await this.#known.get(`${bucket}/${name}`)) as BucketDocuments[Name] | undefined
+  }
+
+  /** Something was changed here. */
+  forget(bucket: string): void {
+    for (const name of ['policy', 'cors', 'public-access']) this.#known.forget(`${bucket}/${name}`)
+  }
+}
+
+async function documentOf(
+  store: Pick<Store, 'document'>,
+  bucket: string,
+  name: string,
+): Promise<Uint8Array | undefined> {
+  try {
+    return await store.document(bucket, name)
+  } catch (error) {
+    if (codeOf(error) === 'NO_SUCH_BUCKET' || codeOf(error) === 'INVALID_COMMAND') return undefined
+    throw error
+  }
+}
+
+const read = (name: DocumentName, text: string, bucket: string): unknown =>
+  name === 'policy' ? readPolicy(text, bucket) : JSON.parse(text)
