@@ -4,7 +4,7 @@ import { InlineCoder } from '../../src/node/coder/inline-coder.ts'
 import { type Fragments, openFragments } from '../../src/node/fragments/open-fragments.ts'
 import type { Finding } from '../../src/storage/fragment-health.ts'
 import { SimKeyValueDrive } from '../sim/sim-key-value.ts'
-import type { SimPeer } from '../sim/sim-peer.ts'
+import type { Ending, SimPeer } from '../sim/sim-peer.ts'
 import { World } from '../sim/world.ts'
 
 /** One peer of the town, as its latest process sees it. */
@@ -22,6 +22,8 @@ export interface TownOptions {
   /** What else a peer opens, before its name is in the town. */
   /** Told of what a peer's store finds. */
   readonly onFinding?: (name: string, finding: Finding) => void
+  /** What a peer takes its environment for, where others see another. */
+  readonly disguise?: (name: string, environment: Environment) => Environment
   readonly furnish?: (peer: Townsman, town: Town) => Promise<void>
 }
 
@@ -70,7 +72,7 @@ export class Town {
     const machine = this.world.addPeer(name, {
       program: async (environment, self) => {
         const fragments = await openFragments({
-          environment,
+          environment: this.#options.disguise?.(name, environment) ?? environment,
           storage: { disk: environment.disk, keyValue: keys.open(self.receiver()) },
           coder: this.coder,
           networkId: new Uint8Array(32).fill(7),
@@ -87,9 +89,11 @@ export class Town {
     machine.start()
   }
 
-  /** Kills a peer's process; what its disk has stays. */
-  kill(name: string): void {
-    this.#peers.get(name)?.machine.crash('process')
+  /** Kills a peer's process; what its disk has stays, with the power what it has synced. */
+  kill(name: string, ending: Ending = 'process'): void {
+    const peer = this.#peers.get(name)
+    peer?.machine.crash(ending)
+    if (ending === 'power') peer?.keys.cutPower()
     this.#peers.delete(name)
   }
 

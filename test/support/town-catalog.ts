@@ -1,6 +1,8 @@
 import type { Environment, Random } from '../../src/base/environment.ts'
 import { HoldfastError } from '../../src/base/errors.ts'
 import { sleep } from '../../src/base/waiting.ts'
+import type { SegmentName } from '../../src/catalog/commands.ts'
+import type { Fragment } from '../../src/catalog/records.ts'
 import type {
   Applied,
   Catalog,
@@ -25,10 +27,18 @@ export interface CatalogFaults {
   unanswered: number
 }
 
+/** Told of each fragment that was just listed under a peer. */
+export type CatalogWatch = (listed: {
+  readonly name: SegmentName
+  readonly index: number
+  readonly fragment: Fragment
+}) => Promise<void>
+
 export interface TownCatalogOptions {
   readonly environment: Environment
   readonly faults: CatalogFaults
   readonly leads: () => boolean
+  readonly onListed: CatalogWatch
   readonly listeners: Set<() => void>
 }
 
@@ -45,7 +55,14 @@ export class TownCatalog implements Catalog {
   }
 
   propose(command: PlacedCommand, call: CatalogCall = {}): Promise<Applied> {
-    return this.#call(call, () => this.#catalog.propose(command))
+    return this.#call(call, async () => {
+      if (command.type !== 'recut') return this.#catalog.propose(command)
+      const applied = await this.#catalog.propose(command)
+      for (const [index, fragment] of command.fragments.entries()) {
+        await this.#options.onListed({ name: command, index, fragment })
+      }
+      return applied
+    })
   }
 
   ask<Type extends PlacedQuestion>(
@@ -80,9 +97,15 @@ export class TownCatalog implements Catalog {
   }
 
   proposeTo(group: number, command: GroupCommand, call: CatalogCall = {}): Promise<Applied> {
-    return this.#call(call, () => {
+    return this.#call(call, async () => {
       this.#demandLed(group)
-      return this.#catalog.proposeTo(group, command)
+      const applied = await this.#catalog.proposeTo(group, command)
+      for (const { index, fragment, ...name } of command.type === 'place'
+        ? command.placements
+        : []) {
+        await this.#options.onListed({ name, index, fragment })
+      }
+      return applied
     })
   }
 

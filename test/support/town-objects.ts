@@ -4,6 +4,7 @@ import { concat, equals } from '../../src/base/bytes.ts'
 import type { PeerId, Random } from '../../src/base/environment.ts'
 import { type BlobInit, NO_CONDITIONS } from '../../src/catalog/commands.ts'
 import type { PlacedSegment } from '../../src/catalog/query-upkeep.ts'
+import type { Fragment } from '../../src/catalog/records.ts'
 import {
   decodeFragmentId,
   encodeFragmentId,
@@ -23,11 +24,36 @@ import { TOWN_GROUP } from './town-catalog.ts'
 export const NETWORK_ID: Uint8Array = new Uint8Array(32).fill(7)
 const BUCKET = 'films'
 const LEASE_MS = 600_000
+/** What has ended may wait this long for its collector. */
+const OVERDUE_MS = 180_000
 
 /** An object that was acknowledged, and must be there. */
 export interface Stored {
   readonly key: string
   readonly bytes: Uint8Array
+}
+
+/** A fragment that is listed and cannot be had. */
+export interface Missing {
+  readonly placed: PlacedSegment
+  readonly index: number
+  readonly holder: string
+  readonly why: 'away' | 'absent' | 'rotten'
+}
+
+export interface PutOptions {
+  /** Fragments that nobody gets: debts. */
+  readonly missing?: number
+  /** Whether it is ever committed. @default true */
+  readonly isListed?: boolean
+  /** For how long peers promise to keep what they were given. */
+  readonly leaseMs?: number
+  /** Between the last fragment and the commit. */
+  readonly slowMs?: number
+  /** The catalog knows of it from the beginning. */
+  readonly isOpened?: boolean
+  /** Whether peers are told that their fragments are listed. @default true */
+  readonly commits?: boolean
 }
 
 /** What objects of a town need to know of it. */
@@ -59,20 +85,31 @@ export class TownObjects {
     await this.#map.catalog.propose({ type: 'createBucket', bucket: BUCKET, ...options })
   }
 
-  /**
-   * Stores an object as a client would: fragments under leases, then the version, then commits.
-   * @param missing fragments that nobody gets: debts
-   */
+  /** Stores an object as a client would: fragments under leases, then the version, then commits. */
   async put(
     key: string,
     bytes: Uint8Array,
     scheme: Scheme,
-    { missing = 0, isListed = true }: { missing?: number; isListed?: boolean } = {},
+    options: PutOptions = {},
   ): Promise<Stored> {
+    const {
+      missing = 0,
+      isListed = true,
+      leaseMs = LEASE_MS,
+      slowMs = 0,
+      commits: tells = true,
+    } = options
     const content = this.#nextContent()
     const blob = concat([Uint8Array.of(0, 1), this.#random.bytes(6)])
-    const { segments, commits } = await this.#store(key, bytes, { content, blob, scheme, missing })
+    const open = { type: 'openContent', bucket: BUCKET, key, content } as const
+    const untilMs = this.#map.wallMs() + LEASE_MS
+    if (options.isOpened === true) {
+      await this.#map.catalog.propose({ ...open, untilMs, upload: undefined })
+    }
+    const about = { content, blob, scheme, missing, leaseMs }
+    const { segments, commits } = await this.#store(key, bytes, about)
     if (!isListed) return { key, bytes }
+    await this.#map.town.world.sleep(slowMs)
     const init: BlobInit = {
       blob,
       firstSegment: 0,
@@ -81,7 +118,6 @@ export class TownObjects {
       segmentCount: segments.length,
       envelope: new Uint8Array(0),
     }
-    const untilMs = this.#map.wallMs() + LEASE_MS
     await this.#map.catalog.propose({
       type: 'putObject',
       bucket: BUCKET,
@@ -98,7 +134,7 @@ export class TownObjects {
       },
       body: { type: 'blob', content, untilMs, blob: init },
     })
-    await Promise.all(commits.map(commit => commit().catch(() => undefined)))
+    if (tells) await Promise.all(commits.map(commit => commit().catch(() => undefined)))
     return { key, bytes }
   }
 
@@ -176,16 +212,22 @@ export class TownObjects {
    * missing, rotten or listed under peers that are away.
    */
   async lacking(): Promise<number> {
-    let lacking = 0
-    for (const placed of await this.segments()) {
-      for (const [index, { id, seat }] of placed.record.fragments.entries()) {
-        if (!(await this.#isHeld(placed, index, id, seat))) lacking++
-      }
-    }
-    return lacking
+    return (await this.missing()).length
   }
 
-  /** References on running peers that the catalog does not list. */
+  /** The same one by one. */
+  async missing(): Promise<readonly Missing[]> {
+    const missing: Missing[] = []
+    for (const placed of await this.segments()) {
+      for (const [index, { seat }] of placed.record.fragments.entries()) {
+        const why = await this.whyMissing(placed, index)
+        if (why !== undefined) missing.push({ placed, index, holder: this.#map.nameAt(seat), why })
+      }
+    }
+    return missing
+  }
+
+  /** References on running peers that the catalog does not list, and that do not end soon. */
   async unlisted(): Promise<number> {
     const listed = new Set<string>()
     for (const { record, content, blob, segment } of await this.segments()) {
@@ -198,43 +240,49 @@ export class TownObjects {
     for (const name of this.#map.town.names) {
       const { store } = this.#map.town.peer(name).fragments
       for (const { references } of await store.list()) {
-        for (const { segment, index } of references) {
-          if (!listed.has(`${this.#map.seatOf(name)} ${index} ${String(segment)}`)) unlisted++
+        for (const { segment, index, untilMs } of references) {
+          const isLasting = untilMs === 0 || untilMs < this.#map.wallMs() - OVERDUE_MS
+          if (isLasting && !listed.has(`${this.#map.seatOf(name)} ${index} ${String(segment)}`))
+            unlisted++
         }
       }
     }
     return unlisted
   }
 
-  async #isHeld(
-    placed: PlacedSegment,
-    index: number,
-    id: Uint8Array,
-    seat: number,
-  ): Promise<boolean> {
+  /** Why a fragment cannot be had from whom it is listed under; undefined if it can. */
+  async whyMissing(placed: PlacedSegment, index: number): Promise<Missing['why'] | undefined> {
+    const { content, blob, segment, record } = placed
+    const { id, seat } = record.fragments[index] as Fragment
     const name = this.#map.nameAt(seat)
-    if (!this.#map.runs(name)) return false
+    if (!this.#map.runs(name)) return 'away'
     const { store } = this.#map.town.peer(name).fragments
     const text = formatFragmentId(decodeFragmentId(id))
-    const { content, blob, segment, record } = placed
     const reference = encodeReference({ content, blob, segment, generation: record.generation })
     const info = await store.stat(text)
     const own = info?.references.find(it => isSameReference(it, { segment: reference, index }))
-    if (info === undefined || info.isRotten || own === undefined) return false
+    if (info === undefined || own === undefined) return 'absent'
+    if (info.isRotten) return 'rotten'
     try {
       for await (const cell of store.read(text)) void cell
-      return true
+      return undefined
     } catch {
-      return false
+      return 'rotten'
     }
   }
 
   async #store(
     key: string,
     bytes: Uint8Array,
-    about: { content: Uint8Array; blob: Uint8Array; scheme: Scheme; missing: number },
+    about: {
+      content: Uint8Array
+      blob: Uint8Array
+      scheme: Scheme
+      missing: number
+      leaseMs: number
+    },
   ): Promise<{ segments: BlobInit['segments']; commits: (() => Promise<void>)[] }> {
-    const { content, blob, scheme, missing } = about
+    const { content, blob, scheme, missing, leaseMs } = about
     const segments: BlobInit['segments'][number][] = []
     const commits: (() => Promise<void>)[] = []
     let columns: Uint8Array[][] = []
@@ -263,7 +311,7 @@ export class TownObjects {
           const put = { segment: reference, index, sizeBytes: fragmentBytes, sealed }
           const cells = columns[index] ?? []
           try {
-            await peers.put(holder, name, { ...put, leaseMs: LEASE_MS }, cells)
+            await peers.put(holder, name, { ...put, leaseMs }, cells)
           } catch {
             return { id: encoded, seat: 0 }
           }

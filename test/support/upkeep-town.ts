@@ -10,12 +10,13 @@ import { UpkeepService } from '../../src/node/upkeep/upkeep-service.ts'
 import type { UpkeepSettings } from '../../src/node/upkeep/upkeep-settings.ts'
 import type { PeerView } from '../../src/placement/peer-view.ts'
 import type { FragmentStore } from '../../src/storage/fragment-store.ts'
+import { EPOCH_MS } from '../sim/sim-clock.ts'
+import type { Ending } from '../sim/sim-peer.ts'
 import { Town, type TownOptions, type Townsman } from './fragment-town.ts'
 import { LocalCatalog } from './local-catalog.ts'
-import { type CatalogFaults, TownCatalog } from './town-catalog.ts'
+import { type CatalogFaults, type CatalogWatch, TownCatalog } from './town-catalog.ts'
 import { NETWORK_ID, TownObjects } from './town-objects.ts'
 
-const WALL_MS = 1_700_000_000_000
 /** How long it takes until all know that a peer is silent, and that it is dead. */
 const SUSPECT_MS = 2_000
 const DEAD_MS = 7_000
@@ -39,6 +40,7 @@ export class UpkeepTown {
   readonly faults: CatalogFaults = { refused: 0, unanswered: 0 }
   readonly services: Map<string, UpkeepService> = new Map()
   readonly failures: unknown[] = []
+  readonly #onListed: CatalogWatch
   readonly #random: Random
   readonly #settings: Partial<UpkeepSettings>
   readonly #seats: string[] = []
@@ -55,8 +57,18 @@ export class UpkeepTown {
   constructor(
     town: Town,
     catalog: LocalCatalog,
-    { settings = {}, random }: { settings?: Partial<UpkeepSettings>; random: Random },
+    {
+      settings = {},
+      random,
+      onListed = async () => undefined,
+    }: {
+      settings?: Partial<UpkeepSettings>
+      random: Random
+      /** Told of each fragment that upkeep has just listed. */
+      onListed?: CatalogWatch
+    },
   ) {
+    this.#onListed = onListed
     this.town = town
     this.catalog = catalog
     this.#settings = settings
@@ -70,7 +82,7 @@ export class UpkeepTown {
         seatOf: name => this.seatOf(name),
         nameAt: seat => this.nameAt(seat),
         runs: name => this.runs(name),
-        wallMs: () => Math.floor(WALL_MS + town.world.nowMs),
+        wallMs: () => Math.floor(EPOCH_MS + town.world.nowMs),
       },
       random.fork('objects'),
     )
@@ -104,7 +116,7 @@ export class UpkeepTown {
 
   /** For peers that are added to a town. */
   static async found(town: Town, settings: Partial<UpkeepSettings>): Promise<UpkeepTown> {
-    const catalog = await LocalCatalog.open({ wallMs: () => WALL_MS + town.world.nowMs })
+    const catalog = await LocalCatalog.open({ wallMs: () => EPOCH_MS + town.world.nowMs })
     return new UpkeepTown(town, catalog, { settings, random: town.world.random.fork('upkeep') })
   }
 
@@ -154,8 +166,8 @@ export class UpkeepTown {
     return this.services.has(name) && !this.#away.has(name)
   }
 
-  kill(name: string): void {
-    this.town.kill(name)
+  kill(name: string, ending: Ending = 'process'): void {
+    this.town.kill(name, ending)
     this.services.delete(name)
     this.#silent(name)
   }
@@ -180,6 +192,14 @@ export class UpkeepTown {
   retire(name: string): void {
     this.#retired.add(name)
     this.#learn(name, 'gone')
+  }
+
+  /** What the replicated map says of drains. */
+  async drains(): Promise<readonly { readonly peer: string; readonly state: string }[]> {
+    return [...this.#drains].map(([key, value]) => ({
+      peer: key.slice(DRAINS_PREFIX.length),
+      state: Buffer.from(value).toString(),
+    }))
   }
 
   zone(name: string, zone: string): void {
@@ -214,10 +234,22 @@ export class UpkeepTown {
     if (name === this.#leader) world.schedule(FENCE_MS, () => this.#elect())
   }
 
+  /** Somebody else leads. */
+  abdicate(): void {
+    const others = [...this.services.keys()].filter(
+      name => this.runs(name) && name !== this.#leader,
+    )
+    if (others.length > 0) this.#lead(this.#random.pick(others))
+  }
+
   #elect(): void {
     const candidates = [...this.services.keys()].filter(name => this.runs(name))
     if (this.runs(this.#leader) || candidates.length === 0) return
-    this.#leader = this.#random.pick(candidates)
+    this.#lead(this.#random.pick(candidates))
+  }
+
+  #lead(name: string): void {
+    this.#leader = name
     this.town.world.note('town', `${this.#leader} leads`)
     for (const listeners of this.#led.values()) for (const listener of listeners) listener()
   }
@@ -293,6 +325,7 @@ export class UpkeepTown {
       environment,
       faults: this.faults,
       leads: () => this.#leader === name,
+      onListed: this.#onListed,
       listeners: this.#led.get(name) as Set<() => void>,
     })
   }

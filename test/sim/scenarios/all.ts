@@ -10,6 +10,7 @@ import { kvScenario } from './kv.ts'
 import { membershipScenario } from './membership.ts'
 import { placementScenario } from './placement.ts'
 import { raftScenario } from './raft.ts'
+import { upkeepScenario } from './upkeep.ts'
 import { walScenario } from './wal.ts'
 import { wiresScenario } from './wires.ts'
 
@@ -29,5 +30,6 @@ export const scenarios: ReadonlyMap<string, Scenario> = new Map(
     catalogScenario,
     catalogGroupScenario,
     placementScenario,
+    upkeepScenario,
   ].map(scenario => [scenario.name, scenario]),
 )
