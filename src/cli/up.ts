@@ -2,7 +2,6 @@ import module from 'node:module'
 import { resolve } from 'node:path'
 
 import { startGateway } from '../gateway/gateway.ts'
-import type { ServedNode } from '../gateway/route.ts'
 import { createLog, createNode, type HoldfastNode, logLevels } from '../index.ts'
 import { logOutput } from './log-output.ts'
 import { parseBytes, parseChoice, parseHostPort, parseListen, parseServers } from './parse.ts'
@@ -57,7 +56,7 @@ export async function up(
     unwatch()
     const mayMove = gateway === undefined
     const console = await startGateway({
-      node: node as ServedNode,
+      node,
       dataDirectory,
       host,
       port,

@@ -1,12 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
 import type { HoldfastNode } from '../node/create-node.ts'
-import type { Store } from '../node/store/store.ts'
-import type { Upkeep } from '../node/store/upkeep.ts'
 import type { EventLog } from './event-log.ts'
 import { HttpError } from './http-error.ts'
 
-export type ServedNode = HoldfastNode & Store & Upkeep
+export type ServedNode = HoldfastNode
 
 /** One thing that can be asked for. */
 export interface Route {

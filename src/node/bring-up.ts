@@ -31,6 +31,7 @@ import type { MembershipService } from './membership/membership-service.ts'
 import type { NodeOptions } from './node-options.ts'
 import { type PeerAgreement, startAgreement } from './peer-agreement.ts'
 import { encodeNote } from './peer-note.ts'
+import { type PeerStorage, type PeerStorageOptions, startStorage } from './peer-storage.ts'
 import type { ServiceStack } from './service-stack.ts'
 import { programVersion } from './version.ts'
 import type { NodeEvent } from './views.ts'
@@ -55,6 +56,7 @@ export interface Running {
   readonly membership: MembershipService
   readonly clock: PeerClock
   readonly agreement: PeerAgreement
+  readonly storage: PeerStorage
   readonly startedAtMs: number
 }
 
@@ -138,6 +140,7 @@ export class BringUp {
       peerClock,
     )
     this.#stack.add('agreement', within => agreement.close(within))
+    const storage = await this.#startStorage({ environment, home, admitted, membership, agreement })
 
     const { emit } = this.#options
     const describe = (): Description => this.#describe(host, admitted.book)
@@ -145,7 +148,7 @@ export class BringUp {
     tasks.start('find members', within => reach.run(within))
     const startedAtMs = clock.wallMs()
     const parts = { home, host, admitted, admission, membership }
-    return { ...parts, clock: peerClock, agreement, startedAtMs }
+    return { ...parts, clock: peerClock, agreement, storage, startedAtMs }
   }
 
   /** The network this directory belongs to, a new one, or the one that the invite leads into. */
@@ -271,6 +274,21 @@ export class BringUp {
     const parts = { environment, home, afterTurn, book, membership, protocol, profile }
     const stampMs = (): number => peerClock.service.now().atMs
     return startAgreement({ ...parts, stampMs, log, onEvent, onFailure })
+  }
+
+  #startStorage(
+    parts: Pick<
+      PeerStorageOptions,
+      'environment' | 'home' | 'admitted' | 'membership' | 'agreement'
+    >,
+  ): Promise<PeerStorage> {
+    const { capacityBytes, repairGraceMs: graceMs } = this.#settings
+    const upkeep = graceMs === undefined ? {} : { graceMs }
+    const { fail: onFailure } = this.#options
+    return startStorage(
+      { ...parts, machine: this.#machine, capacityBytes, upkeep, onFailure },
+      (name, stop) => this.#stack.add(name, stop),
+    )
   }
 
   #describe(host: PeerHost, book: MemberBook): Description {

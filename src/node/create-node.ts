@@ -9,13 +9,19 @@ import type { NodeKv } from './kv/node-kv.ts'
 import { silentLog } from './log.ts'
 import type { Machine } from './machine.ts'
 import type { NodeOptions } from './node-options.ts'
+import { facesOf } from './peer-face.ts'
 import { fittingName } from './peer-note.ts'
 import { Peer } from './peer.ts'
+import type { Store } from './store/store.ts'
+import type { Upkeep } from './store/upkeep.ts'
 import { systemMachine } from './system-machine.ts'
 import type { NodeEvent, NodeStatus, PeerView } from './views.ts'
 
-/** One peer of a Holdfast network, in this process. */
-export interface HoldfastNode {
+/**
+ * One peer of a Holdfast network, in this process. Its store is that of the whole network, the same
+ * at every peer.
+ */
+export interface HoldfastNode extends Store, Upkeep {
   /**
    * Starts the peer; resolves when it is a member of its network and at work. A directory that
    * belongs to a network is enough to return to it; otherwise the peer joins with the invite, or
@@ -85,7 +91,11 @@ export function createNode(options: NodeOptions): HoldfastNode {
 export function createNodeOn(machine: Machine, options: NodeOptions): HoldfastNode {
   const { name = hostname(), zone = '', log = silentLog } = options
   if (!isZone(zone)) throw zoneTooLong()
-  return new Peer({ ...options, name: fittingName(name), zone, log }, machine)
+  const peer = new Peer({ ...options, name: fittingName(name), zone, log }, machine)
+  return Object.assign(
+    peer,
+    facesOf(() => peer.served()),
+  )
 }
 
 function zoneTooLong(): HoldfastError {

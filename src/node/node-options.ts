@@ -39,6 +39,8 @@ export interface NodeOptions {
    * @default what the disk has, less a reserve
    */
   readonly capacityBytes?: number | undefined
+  /** How long a dead peer may come back before what it held is made anew. @default 60,000 */
+  readonly repairGraceMs?: number | undefined
   /** What people call this peer. @default the name of the machine */
   readonly name?: string | undefined
   /**

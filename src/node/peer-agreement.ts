@@ -9,7 +9,7 @@ import { CatalogPart, noCatalog } from './catalog/catalog-part.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import type { Ranges } from './catalog/ranges.ts'
 import type { GroupView } from './consensus/group-view.ts'
-import { SystemGroup, systemStates } from './consensus/system-group.ts'
+import { SYSTEM_GROUP, SystemGroup, systemStates } from './consensus/system-group.ts'
 import { voterRoster } from './consensus/voter-roster.ts'
 import { KvClient } from './kv/kv-client.ts'
 import { noMap, SystemMap } from './kv/system-map.ts'
@@ -41,6 +41,8 @@ export interface PeerAgreement {
   readonly kv: KvClient
   readonly catalog: Catalog
   readonly ranges: Ranges
+  /** Whether this peer leads the system group. */
+  leads(): boolean
   groups(): Promise<readonly GroupView[]>
   /** When the signal aborts, without handing anything over. */
   close(signal: AbortSignal): Promise<void>
@@ -69,6 +71,7 @@ export async function startAgreement(options: AgreementOptions): Promise<PeerAgr
   return {
     kv,
     ...noCatalog(environment.network.self),
+    leads: () => false,
     groups: async () => [],
     close: async () => undefined,
   }
@@ -137,6 +140,10 @@ class FullAgreement implements PeerAgreement {
     this.catalog = catalog
     this.ranges = ranges
     network.onRequest(VIEWS, async () => fromUtf8(JSON.stringify(system.views())))
+  }
+
+  leads(): boolean {
+    return this.#system.node.group(SYSTEM_GROUP)?.role === 'leader'
   }
 
   async groups(): Promise<readonly GroupView[]> {

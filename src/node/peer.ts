@@ -7,8 +7,11 @@ import type { HoldfastNode } from './create-node.ts'
 import { eventsOf } from './event-queue.ts'
 import { type NodeKv, nodeKv } from './kv/node-kv.ts'
 import type { Machine, PeerHost } from './machine.ts'
+import type { Served } from './peer-face.ts'
 import { peersOf, resolvePeer, statusOf } from './peer-views.ts'
 import { ServiceStack } from './service-stack.ts'
+import type { Store } from './store/store.ts'
+import type { Upkeep } from './store/upkeep.ts'
 import { programVersion } from './version.ts'
 import type { NodeEvent, NodeState, NodeStatus, PeerView } from './views.ts'
 
@@ -19,7 +22,7 @@ const STOP_MS = 9000
  * The owner of a peer's life: brings its parts up in order, each leaning on those before it, and
  * takes them down the other way round.
  */
-export class Peer implements HoldfastNode {
+export class Peer implements Omit<HoldfastNode, keyof Store | keyof Upkeep> {
   readonly settings: Settings
   readonly machine: Machine
   readonly version: string = programVersion()
@@ -90,6 +93,14 @@ export class Peer implements HoldfastNode {
 
   async groups(): Promise<readonly GroupView[]> {
     return this.#require().agreement.groups()
+  }
+
+  /** What its store and upkeep are served by. @throws {HoldfastError} `CLOSED` */
+  served(): Served {
+    const { store, upkeep } = this.#require().storage
+    const { clock } = this.machine
+    const resolve = (peer: string): string => resolvePeer(this.peers(), peer)
+    return { store, upkeep, nowMs: () => clock.monotonicMs(), resolve }
   }
 
   onEvent(listener: (event: NodeEvent) => void): () => void {

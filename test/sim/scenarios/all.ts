@@ -8,6 +8,7 @@ import { electionScenario } from './election.ts'
 import { fragmentsScenario } from './fragments.ts'
 import { kvScenario } from './kv.ts'
 import { membershipScenario } from './membership.ts'
+import { networkScenario } from './network.ts'
 import { placementScenario } from './placement.ts'
 import { raftScenario } from './raft.ts'
 import { upkeepScenario } from './upkeep.ts'
@@ -31,5 +32,6 @@ export const scenarios: ReadonlyMap<string, Scenario> = new Map(
     catalogGroupScenario,
     placementScenario,
     upkeepScenario,
+    networkScenario,
   ].map(scenario => [scenario.name, scenario]),
 )
