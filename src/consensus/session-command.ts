@@ -95,7 +95,7 @@ export function withTime(request: Uint8Array, timeMs: number): Uint8Array {
 }
 
 /** The payload is a view of the input. @throws {HoldfastError} `MALFORMED`, `TOO_LARGE` */
-export function decodeSessionRequest(bytes: Uint8Array): SessionRequest {
+function decodeSessionRequest(bytes: Uint8Array): SessionRequest {
   const reader = new BinaryReader(bytes)
   const type = readTag(reader, requestTags)
   const { offset } = reader

@@ -5,7 +5,7 @@ import type { RaftOptions } from '../consensus/raft-options.ts'
 import type { KeyValue } from '../storage/key-value.ts'
 import type { MemberBook } from './admission/member-book.ts'
 import type { Certificate } from './admission/member-record.ts'
-import { CatalogPart, noCatalog } from './catalog/catalog-part.ts'
+import { CATALOG_DIRECTORY, CatalogPart, noCatalog } from './catalog/catalog-part.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import type { Ranges } from './catalog/ranges.ts'
 import type { GroupView } from './consensus/group-view.ts'
@@ -48,8 +48,6 @@ export interface PeerAgreement {
   close(signal: AbortSignal): Promise<void>
 }
 
-/** Where the rows of the catalog lie in a data directory. */
-export const CATALOG_DIRECTORY = 'catalog'
 const VIEWS = 'raft/views/1'
 const VIEWS_MS = 1_000
 const ASKED_MAX = 3

@@ -5,8 +5,11 @@ import type { Disk } from '../base/environment.ts'
 import { HoldfastError } from '../base/errors.ts'
 import { planRecovery, type RecoveryPlan, type Survivor } from '../consensus/recovery.ts'
 import { openDisk } from '../storage/disk.ts'
+import { LevelKeyValue } from '../storage/level-key-value.ts'
 import { networkIdIn, SEGMENT_HEADER_BYTES, segmentNumber } from '../storage/wal-segment.ts'
 import { Wal } from '../storage/wal.ts'
+import { CATALOG_DIRECTORY } from './catalog/catalog-part.ts'
+import { CatalogStates, groupStates } from './catalog/catalog-states.ts'
 import { epochAfter, readEpoch, writeEpoch } from './consensus/epoch.ts'
 import { applyRecovery, inspectGroups } from './consensus/group-recovery.ts'
 import type { ReplicaStates } from './consensus/replica-state.ts'
@@ -150,28 +153,56 @@ async function withStore<Result>(
   // Whoever runs on it must not be worked on under.
   const release = await lockDirectory(directory)
   try {
-    return await withLog(disk, network, work)
+    return await withLog({ disk, directory, network }, work)
   } finally {
     await release()
   }
 }
 
 async function withLog<Result>(
-  disk: Disk,
-  network: Uint8Array,
+  { disk, directory, network }: Place,
   work: (store: Store) => Promise<Result>,
 ): Promise<Result> {
-  const wal = await Wal.open({
-    disk,
-    networkId: network,
-    timers: systemTimers,
-    random: systemRandom(),
-  })
+  const [timers, random] = [systemTimers, systemRandom()]
+  const wal = await Wal.open({ disk, networkId: network, timers, random })
   try {
-    const states = systemStates(await SnapshotStore.open(disk))
-    return await work({ disk, wal, states, network })
+    const snapshots = await SnapshotStore.open(disk)
+    return await withStates(directory, snapshots, states => work({ disk, wal, states, network }))
   } finally {
     await wal.close()
+  }
+}
+
+interface Place {
+  readonly disk: Disk
+  /** The data directory. */
+  readonly directory: string
+  readonly network: Uint8Array
+}
+
+/** The states of all groups, as far as there is a catalog. */
+async function withStates<Result>(
+  directory: string,
+  snapshots: SnapshotStore,
+  work: (states: ReplicaStates) => Promise<Result>,
+): Promise<Result> {
+  const names = await openDisk(directory).list('.')
+  if (!names.some(({ name }) => name === CATALOG_DIRECTORY)) return work(systemStates(snapshots))
+  const keyValue = await LevelKeyValue.open(join(directory, CATALOG_DIRECTORY))
+  try {
+    const catalog = await CatalogStates.open({
+      keyValue,
+      snapshots,
+      stampMs: () => 0,
+      born: () => undefined,
+      isEstablished: () => false,
+      failed: () => undefined,
+    })
+    const result = await work(groupStates(systemStates(snapshots), catalog))
+    await catalog.close()
+    return result
+  } finally {
+    await keyValue.close()
   }
 }
 

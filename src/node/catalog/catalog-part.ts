@@ -19,13 +19,16 @@ import type { KvClient } from '../kv/kv-client.ts'
 import { CatalogClient } from './catalog-client.ts'
 import { CatalogHost } from './catalog-host.ts'
 import { CatalogReach } from './catalog-reach.ts'
-import { CatalogStates } from './catalog-states.ts'
+import { CatalogStates, groupStates } from './catalog-states.ts'
 import type { Catalog } from './catalog.ts'
 import type { Child } from './group-row.ts'
 import { placeOf } from './places.ts'
 import { RangeLists } from './range-lists.ts'
 import { RangeChanges, type Ranges } from './ranges.ts'
 import { ShardBook } from './shard-book.ts'
+
+/** Where the rows of the catalog lie in a data directory. */
+export const CATALOG_DIRECTORY = 'catalog'
 
 export interface CatalogPartOptions {
   readonly environment: Pick<Environment, 'clock' | 'timers' | 'random'>
@@ -79,13 +82,7 @@ export class CatalogPart {
       isEstablished: child => this.#isEstablished(child),
     })
     this.#states = states
-    const system = systemStates(snapshots)
-    const of = (group: number): ReplicaStates => (group === SYSTEM_GROUP ? system : states)
-    return {
-      mark: group => of(group).mark(group),
-      open: group => of(group).open(group),
-      erase: group => of(group).erase(group),
-    }
+    return groupStates(systemStates(snapshots), states)
   }
 
   /** Undefined before they are open. */

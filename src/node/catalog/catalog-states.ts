@@ -57,8 +57,19 @@ export interface CatalogStatesOptions {
 const EVERYTHING = { lo: new Uint8Array(0), hi: new Uint8Array(0) }
 const FIRST_STAMP = { ms: 0, count: 0 }
 const PAGE_ROWS = 256
+const SYSTEM_GROUP = 0
 const ERASED_ROWS_MAX = 1_000
 const SPACE_NUMBER_BYTES = 4
+
+/** The states of all groups: the system group's are not of the catalog. */
+export function groupStates(system: ReplicaStates, catalog: ReplicaStates): ReplicaStates {
+  const of = (group: number): ReplicaStates => (group === SYSTEM_GROUP ? system : catalog)
+  return {
+    mark: group => of(group).mark(group),
+    open: group => of(group).open(group),
+    erase: group => of(group).erase(group),
+  }
+}
 
 interface Leftover {
   readonly space: number

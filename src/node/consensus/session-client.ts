@@ -36,7 +36,7 @@ export interface OnceOptions extends ReachOptions {
 const ATTEMPT_MS = 1_500
 const AGAIN_MS = 50
 /** Commands at once: half of what a session bears, for those given up count until the next. */
-export const COMMANDS_MAX: number = SESSION_WINDOW / 2
+const COMMANDS_MAX: number = SESSION_WINDOW / 2
 
 export class SessionClient {
   readonly #options: SessionClientOptions

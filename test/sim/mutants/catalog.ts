@@ -1,4 +1,5 @@
 import { admissionMutants } from './admission-mutants.ts'
+import { catalogGroupMutants } from './catalog-group-mutants.ts'
 import { catalogMutants } from './catalog-mutants.ts'
 /**
  * Bugs to plant, made while the module is loaded, so that production code carries no switches. The
@@ -27,4 +28,5 @@ export const mutants: readonly Mutant[] = [
   ...groupMutants,
   ...admissionMutants,
   ...catalogMutants,
+  ...catalogGroupMutants,
 ]
