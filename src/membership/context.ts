@@ -73,6 +73,7 @@ export class Context {
   }
 
   takeEffects(): readonly MembershipEffect[] {
+    if (this.#effects.length === 0) return nothing
     const effects = this.#effects
     this.#effects = []
     return effects
@@ -124,6 +125,9 @@ export class Context {
     })
   }
 }
+
+/** Most events lead to nothing, and there are thousands a second where many peers are simulated. */
+const nothing: readonly MembershipEffect[] = Object.freeze([])
 
 function sizeOf(rumors: readonly Rumor[]): number {
   let size = 0

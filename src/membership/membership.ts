@@ -72,7 +72,7 @@ export class Membership {
   }
 
   /**
-   * Takes one event and returns what is to be done about it, in order. The caller owns the array.
+   * Takes one event and returns what is to be done about it, in order.
    * Before `start` everything is ignored, and so it is after `left`.
    * @throws {HoldfastError} `TOO_LARGE` on `describe` and `start`, state unchanged
    */
@@ -179,12 +179,12 @@ export class Membership {
   }
 
   #hear(message: SwimMessage, from: PeerId): void {
-    const member = this.#context.table.get(from)
+    const member = this.#prober.probed(from) ?? this.#context.table.get(from)
     if (member === undefined) this.#meet(from)
     else if ('vitals' in message) this.#noteVitals(member, message.vitals)
     if ('rumors' in message && message.rumors.length > 0)
       this.#beliefs.hearRumors(message.rumors, from)
-    this.#prober.hear(message, from)
+    this.#prober.hear(message, from, member)
     // The answer to a ping says it already.
     if (message.type === 'gossip' || message.type === 'ping-req') this.#context.tellDead(from)
   }
@@ -203,7 +203,8 @@ export class Membership {
       member.healthMean = vitals.health + (healthMean - vitals.health) * kept
     }
     member.vitals = vitals
-    member.vitalsAtMs = nowMs
+    // Whole milliseconds take no memory of their own, of which there is a million times as much.
+    member.vitalsAtMs = Math.trunc(nowMs)
   }
 
   #armGossip(): void {

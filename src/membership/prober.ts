@@ -94,14 +94,21 @@ export class Prober {
     this.#probe = undefined
   }
 
-  hear(message: SwimMessage, from: PeerId): void {
+  /** The peer that is being probed, if it is this one. */
+  probed(peer: PeerId): Member | undefined {
+    const member = this.#probe?.member
+    return member?.peer === peer ? member : undefined
+  }
+
+  /** @param member what is known of the sender */
+  hear(message: SwimMessage, from: PeerId, member: Member | undefined): void {
     switch (message.type) {
       case 'ping':
         this.#context.send(from, {
           type: 'ack',
           seq: message.seq,
           vitals: this.#context.vitals,
-          rumors: this.#context.rumorsFor(this.#context.table.get(from)),
+          rumors: this.#context.rumorsFor(member),
         })
         return
       case 'ack':

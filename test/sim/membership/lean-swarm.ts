@@ -58,6 +58,8 @@ export class LeanNode {
   hasLeft = false
   block: { readonly kind: Block; readonly untilMs: number } | undefined
   wake: Due<() => void> | undefined
+  /** What a wake-up does; made once, for there are very many. */
+  wakeUp: () => void = () => undefined
   /** Counts runs, so that what was meant for an earlier one is dropped. */
   run = 0
   sentMessages = 0
@@ -100,7 +102,10 @@ export class LeanSwarm {
 
   constructor({ size, seed, profile = profiles.lan, link = {}, onChange }: LeanSwarmOptions) {
     this.nodes = Array.from({ length: size }, (_, index) => new LeanNode(index))
-    for (const node of this.nodes) this.#byName.set(node.name, node)
+    for (const node of this.nodes) {
+      this.#byName.set(node.name, node)
+      node.wakeUp = () => this.#wake(node)
+    }
     this.random = new Prng(seed)
     this.#chance = this.random.fork('links')
     this.#seed = seed
@@ -235,13 +240,13 @@ export class LeanSwarm {
     const atMs = core.wakeAtMs
     if (node.wake?.atMs === atMs && node.wake.position >= 0) return
     if (node.wake !== undefined) this.#queue.cancel(node.wake)
-    node.wake = this.#queue.push(atMs, () => this.#wake(node))
+    node.wake = this.#queue.push(atMs, node.wakeUp)
   }
 
   #wake(node: LeanNode): void {
     const { block } = node
     if (block !== undefined && block.kind === 'loop' && block.untilMs > this.#nowMs) {
-      node.wake = this.#queue.push(block.untilMs + POLL_MS, () => this.#wake(node))
+      node.wake = this.#queue.push(block.untilMs + POLL_MS, node.wakeUp)
       return
     }
     this.step(node, { type: 'wake', wallMs: node.wallMs(this.#nowMs) })
@@ -284,10 +289,16 @@ export class LeanSwarm {
   readonly #answers = new Map<number, SyncMessage>()
   #lastToken = 0
 
+  /** As `#deliver` does, but with one closure for each message: nearly all there is are messages. */
   #post(from: LeanNode, to: LeanNode, message: SwimMessage): void {
     if (this.#link.model === 'datagram' && this.#chance.chance(this.loss)) return
-    const { name } = from
-    this.#deliver(from, to, () => this.step(to, { type: 'datagram', from: name, message }))
+    const target = to.run
+    this.#queue.push(this.#arrivalMs(from, to), () => {
+      if (to.run !== target || this.isCut?.(from, to) === true) return
+      const event = { type: 'datagram', from: from.name, message } as const
+      if (this.#isBlocked(to)) this.#receive(to, () => this.step(to, event))
+      else this.step(to, event)
+    })
   }
 
   #deliver(from: LeanNode, to: LeanNode, run: () => void): void {
@@ -296,6 +307,10 @@ export class LeanSwarm {
     this.#queue.push(arrivalMs, () => {
       if (to.run === target && this.isCut?.(from, to) !== true) this.#receive(to, run)
     })
+  }
+
+  #isBlocked({ block }: LeanNode): boolean {
+    return block !== undefined && block.untilMs > this.#nowMs
   }
 
   #receive(to: LeanNode, run: () => void): void {
