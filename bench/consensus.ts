@@ -4,7 +4,8 @@
  *
  * Three peers are three processes; the client is a fourth peer in this one, without a vote, and comes
  * over libp2p with noise. etcd's client speaks gRPC over one plain HTTP/2 session to the leader. Both
- * answer when a majority has synced the write.
+ * answer when a majority has synced the write. Both are measured as they run after a while, not in
+ * their first second: they are warmed up alike.
  *
  *     npm run bench -- consensus [--part throughput|kill|stop|transfer] [--rounds 9] [--runs 10]
  */
@@ -30,6 +31,8 @@ const { values } = parseArgs({
 const VALUE = new Uint8Array(200).fill(7)
 const KEYS = 10_000
 const PUT_MS = 5_000
+const WARM_CLIENTS = 16
+const WARM_MS = 4_000
 const TICKS_PER_SECOND = 100
 /** Ratio to etcd at 1, 16 and 128 clients. */
 const targets: readonly (readonly [number, number])[] = [
@@ -94,6 +97,7 @@ function cpuMs(contender: Contender): number {
 
 async function throughput(contenders: readonly Contender[]): Promise<unknown[]> {
   const answers: unknown[] = []
+  for (const contender of contenders) await load(contender, WARM_CLIENTS, WARM_MS)
   for (const [clients, target] of targets) {
     for (const contender of contenders) await load(contender, clients, 300)
     const slices = contenders.map((): Slice[] => [])

@@ -19,7 +19,7 @@ import { WaitingRoom } from './waiting-room.ts'
 
 /** When a group makes a snapshot, and what it keeps for those who lag. */
 export interface CompactionOptions {
-  /** @default 8192 */
+  /** @default 65536 */
   readonly snapshotEntries?: number
   /** @default 16 MiB */
   readonly snapshotBytes?: number
@@ -311,7 +311,7 @@ export class RaftGroup {
 
   #progressed(): void {
     this.#waiting.reached(this.applied.index)
-    const { snapshotEntries = 8_192, snapshotBytes = 16_777_216 } = this.#options.compaction
+    const { snapshotEntries = 65_536, snapshotBytes = 16_777_216 } = this.#options.compaction
     const isLarge = this.#bytesSince >= snapshotBytes
     const isDue = isLarge || this.#entriesSince >= snapshotEntries
     if (!isDue || this.#isCompacting || this.#isStopped) return
