@@ -20,14 +20,7 @@ import type { ReachOptions } from '../consensus/group-reach.ts'
 import { SessionClient } from '../consensus/session-client.ts'
 import type { CatalogReach } from './catalog-reach.ts'
 import type { CatalogStates } from './catalog-states.ts'
-import type {
-  Applied,
-  CatalogAsk,
-  CatalogCall,
-  GroupCommand,
-  GroupQuestion,
-  GroupQuestions,
-} from './catalog.ts'
+import type { Applied, CatalogAsk, CatalogCall, GroupQuestion, GroupQuestions } from './catalog.ts'
 import { proposalBytes } from './places.ts'
 import {
   type AnswerOf,
@@ -134,7 +127,7 @@ export class CatalogClient {
   }
 
   /** To a group that is led here. @throws {HoldfastError} `NOT_LEADER` */
-  async proposeTo(group: number, command: GroupCommand, call: CatalogCall = {}): Promise<Applied> {
+  async proposeTo(group: number, command: Command, call: CatalogCall = {}): Promise<Applied> {
     const { deadlineMs = DEADLINE_MS, signal } = call
     const { epoch } = await this.#rangeHere(group)
     const payload = proposalBytes(epoch, command)

@@ -23,7 +23,10 @@ import type { ConsensusNode } from '../consensus/consensus-node.ts'
 import type { RaftGroup } from '../consensus/raft-group.ts'
 import { newReplicaId, peerOf } from '../consensus/replica-name.ts'
 import type { KvCallOptions, KvClient } from '../kv/kv-client.ts'
+import { bucketBegunIn, BucketMirrors } from './bucket-mirrors.ts'
+import type { CatalogClient } from './catalog-client.ts'
 import type { CatalogStates } from './catalog-states.ts'
+import { programOf } from './questions.ts'
 import type { ShardBook } from './shard-book.ts'
 import { decidedBy, memberLists, membersKey, type ShardRecord, withRange } from './shard-record.ts'
 
@@ -33,6 +36,7 @@ export interface CatalogHostOptions {
   readonly states: CatalogStates
   readonly book: ShardBook
   readonly kv: Pick<KvClient, 'get' | 'put'>
+  readonly client: CatalogClient
 }
 
 const SYSTEM_GROUP = 0
@@ -41,12 +45,16 @@ const LOOK_EVERY_MS = 500
 const FOUNDING_MS = 10_000
 const CALL_MS = 2_000
 const STANDS_MAX = 10
+/** How often the copy of a bucket that a range begins inside is compared with the bucket. */
+const MIRROR_EVERY_MS = 5_000
 const STAND_EVERY_MS = 40
 
 export class CatalogHost {
   readonly #options: CatalogHostOptions
   /** What was written of each group's members. */
   readonly #told = new Map<number, string>()
+  readonly #mirrors: BucketMirrors
+  readonly #mirroredMs = new Map<number, number>()
   /** A decision that nothing has come of yet, and since when it is known. */
   #waiting: { readonly founder: string; readonly sinceMs: number } | undefined
   #wake: () => void = () => undefined
@@ -54,6 +62,7 @@ export class CatalogHost {
 
   constructor(options: CatalogHostOptions) {
     this.#options = options
+    this.#mirrors = new BucketMirrors(options.client)
   }
 
   /** Begins; ends with the tasks. */
@@ -170,6 +179,22 @@ export class CatalogHost {
     const range = await this.#options.states.state(group.group)?.ask(rangeOf(group.group))
     if (range !== undefined) await this.#tellRange(group.group, range)
     await this.#tellMembers(group)
+    if (range !== undefined) await this.#mirror(group.group, range)
+  }
+
+  /** Brings the copy of a bucket up to date, should whoever changed it not have come so far. */
+  async #mirror(group: number, range: RangeState): Promise<void> {
+    const bucket = bucketBegunIn(range)
+    const nowMs = this.#options.environment.clock.monotonicMs()
+    const isDue = nowMs - (this.#mirroredMs.get(group) ?? 0) >= MIRROR_EVERY_MS
+    const state = this.#options.states.state(group)
+    if (bucket === undefined || !isDue || state === undefined || range.isFrozen) return
+    this.#mirroredMs.set(group, nowMs)
+    const asked = programOf({ group, epoch: range.epoch }, 'bucket', { bucket })
+    const copy = await state.ask(asked)
+    const record = copy.type === 'answer' ? copy.value : undefined
+    const command = await this.#mirrors.wanted(bucket, record, this.#call)
+    if (command !== undefined) await this.#options.client.proposeTo(group, command, this.#call)
   }
 
   async #tellRange(group: number, range: RangeState): Promise<void> {

@@ -16,11 +16,12 @@ import type { ConsensusNode } from '../consensus/consensus-node.ts'
 import type { ReplicaStates } from '../consensus/replica-state.ts'
 import type { SnapshotStore } from '../consensus/snapshot-store.ts'
 import type { KvClient } from '../kv/kv-client.ts'
+import { type BucketCommand, BucketMirrors } from './bucket-mirrors.ts'
 import { CatalogClient } from './catalog-client.ts'
 import { CatalogHost } from './catalog-host.ts'
 import { CatalogReach } from './catalog-reach.ts'
 import { CatalogStates, groupStates } from './catalog-states.ts'
-import type { Catalog } from './catalog.ts'
+import type { Catalog, PlacedCommand } from './catalog.ts'
 import type { Child } from './group-row.ts'
 import { placeOf } from './places.ts'
 import { RangeLists } from './range-lists.ts'
@@ -109,7 +110,7 @@ export class CatalogPart {
     const book = new ShardBook(kv)
     const reach = new CatalogReach({ node, network, clock, timers, kv })
     const client = new CatalogClient({ node, states, reach, book, clock, timers })
-    const host = new CatalogHost({ environment, node, states, book, kv })
+    const host = new CatalogHost({ environment, node, states, book, kv, client })
     this.#node = node
     this.#host = host
     host.start(this.#tasks)
@@ -131,8 +132,14 @@ export class CatalogPart {
 
   #catalog(client: CatalogClient, host: CatalogHost, book: ShardBook): Catalog {
     const lists = new RangeLists(client)
+    const mirrors = new BucketMirrors(client)
     return {
-      propose: async (command, call) => client.propose(placeOf(command), command, call),
+      propose: async (command, call) => {
+        const place = placeOf(command)
+        return isBucketCommand(command)
+          ? mirrors.propose(command, call)
+          : client.propose(place, command, call)
+      },
       ask: async (type, asked, call) => client.ask(positionOf(placeOf(asked)), type, asked, call),
       listObjects: async (options, ask = {}) => lists.objects(checked(options), ask),
       listVersions: async (options, ask = {}) => lists.versions(checked(options), ask),
@@ -169,6 +176,9 @@ export class CatalogPart {
     return () => this.#listeners.delete(listener)
   }
 }
+
+const isBucketCommand = (command: PlacedCommand): command is BucketCommand =>
+  ['createBucket', 'changeBucket', 'deleteBucket'].includes(command.type)
 
 function checked<Options extends { readonly bucket: string }>(options: Options): Options {
   placeOf({ bucket: options.bucket })

@@ -2,8 +2,7 @@
  * Lists over all ranges that a bucket lies in, or that all buckets do: range by range in the order of
  * places, each under the epoch it is in when it is asked.
  */
-import { concat, fromUtf8 } from '../../base/bytes.ts'
-import { compare } from '../../base/bytes.ts'
+import { compare, concat, fromUtf8 } from '../../base/bytes.ts'
 import { bucketPosition, type Position } from '../../catalog/position.ts'
 import type {
   ListOptions,
@@ -13,8 +12,8 @@ import type {
 } from '../../catalog/query-objects.ts'
 import type { Page, PageOptions, WatchedContent } from '../../catalog/query-upkeep.ts'
 import type { Usage } from '../../catalog/records.ts'
-import { following } from '../../catalog/tables.ts'
 import { addUsage, NO_USAGE } from '../../catalog/workspace.ts'
+import { isInside } from './bucket-mirrors.ts'
 import type { CatalogClient } from './catalog-client.ts'
 import type { BucketEntry, CatalogAsk } from './catalog.ts'
 
@@ -88,7 +87,7 @@ export class RangeLists {
       const { value, shard } = await this.#client.askRange(at, 'listUploads', asked, ask)
       items.push(...value.items)
       if (value.next !== undefined) return { items, next: value.next }
-      if (!goesOn(bucket, shard.hi)) return { items, next: undefined }
+      if (!isInside(bucket, shard.hi)) return { items, next: undefined }
       after = undefined
       at = shard.hi
     }
@@ -121,7 +120,7 @@ export class RangeLists {
     for (let at = bucketPosition(bucket); ;) {
       const { value, shard } = await this.#client.askRange(at, 'usage', { bucket }, ask)
       sum = addUsage(sum, value)
-      if (!goesOn(bucket, shard.hi)) return sum
+      if (!isInside(bucket, shard.hi)) return sum
       at = shard.hi
     }
   }
@@ -147,12 +146,6 @@ function behind(
   ]
   return ends.reduce((a, b) => (compare(a, b) > 0 ? a : b))
 }
-
-/** Whether a bucket has places from `hi` on. */
-const goesOn = (bucket: string, hi: Position): boolean =>
-  hi.length > 0 &&
-  compare(hi, following(bucketPosition(bucket))) < 0 &&
-  compare(hi, bucketPosition(bucket)) > 0
 
 /** The place of a row: what stands between its table and its second NUL. */
 function positionIn(row: Uint8Array): Position {

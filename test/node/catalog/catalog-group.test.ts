@@ -94,3 +94,38 @@ test('a range is split while it is used, and what was in it is found in both hal
     assert.deepEqual(await catalog.groups(), [1, 2])
     await rejectsWith('INVALID_COMMAND', ranges.split({ bucket: 'aaa', key: 'f' }))
   }))
+
+test('a bucket in several ranges is changed and deleted in all of them', () =>
+  inTown(async town => {
+    const { catalog, ranges } = town.citizen('d')
+    await catalog.propose(createBucket('aaa'))
+    await catalog.propose(putInline({ ...place, key: 'a' }, 'x'))
+    await catalog.propose(putInline({ ...place, key: 'z' }, 'x'))
+    await ranges.split({ bucket: 'aaa', key: 'm' })
+    const same = { hasLock: false, retention: undefined, isFrozen: false, ifRevision: undefined }
+    await catalog.propose({ type: 'changeBucket', bucket: 'aaa', versioning: 'enabled', ...same })
+    for (const key of ['a', 'z']) await catalog.propose(putInline({ ...place, key }, 'y'))
+    assert.equal((await catalog.usage('aaa')).versions, 4)
+    for (const { key, id } of (await catalog.listVersions(versionsOf('aaa'))).versions) {
+      if (key === 'a') await catalog.propose(deleteKey({ ...place, key }, id))
+    }
+    await rejectsWith('BUCKET_NOT_EMPTY', catalog.propose({ type: 'deleteBucket', bucket: 'aaa' }))
+    await catalog.propose(putInline({ ...place, key: 'z' }, 'it takes objects as before'))
+    for (const { key, id } of (await catalog.listVersions(versionsOf('aaa'))).versions) {
+      await catalog.propose(deleteKey({ ...place, key }, id))
+    }
+    await catalog.propose({ type: 'deleteBucket', bucket: 'aaa' })
+    const late = town.citizen('a').catalog.propose(putInline({ ...place, key: 'z' }, 'y'))
+    await rejectsWith('NO_SUCH_BUCKET', late)
+    await catalog.propose(createBucket('aaa'))
+    await catalog.propose(putInline({ ...place, key: 'z' }, 'y'))
+  }))
+
+const versionsOf = (bucket: string) => ({
+  bucket,
+  prefix: '',
+  delimiter: '',
+  after: new Uint8Array(0),
+  afterVersion: undefined,
+  limit: 100,
+})
