@@ -9,6 +9,7 @@ import { EXIT_OK, EXIT_USAGE, exitCodeOf } from './exit-codes.ts'
 import { getCommand } from './get-command.ts'
 import { hintFor } from './hints.ts'
 import { interruption, Interrupted } from './interruption.ts'
+import { keysCommand } from './keys-command.ts'
 import { kvCommand } from './kv-command.ts'
 import { lsCommand } from './ls-command.ts'
 import { banCommand, inviteCommand } from './member-commands.ts'
@@ -70,6 +71,7 @@ export function createProgram(signal: AbortSignal): Command {
   add('groups', groupsCommand)
   add('clock', clockCommand)
   add('kv', kvCommand)
+  add('keys', keysCommand)
   add('events', eventsCommand)
   program.commandsGroup('Keeping files whole:')
   add('placement', placementCommand)

@@ -16,6 +16,8 @@ const settingNames = [
   'zone',
   'name',
   'capacity',
+  's3-region',
+  's3-domain',
   'mdns',
   'log-level',
 ] as const

@@ -2,10 +2,12 @@ import type { Command } from 'commander'
 
 import { gatherSettings, type Settings } from './settings.ts'
 
-type UpFlags = Omit<Settings, 'mdns' | 'log-level'> & {
+type UpFlags = Omit<Settings, 'mdns' | 'log-level' | 's3-domain' | 's3-region'> & {
   readonly config?: string
   readonly mdns?: true
   readonly logLevel?: string
+  readonly s3Domain?: string
+  readonly s3Region?: string
   readonly json?: boolean
 }
 
@@ -28,6 +30,8 @@ export function upCommand(command: Command, signal: AbortSignal): void {
     .option('--zone <LABEL>', 'what this peer shares its fate with: a rack, a house, a provider')
     .option('--name <NAME>', 'what people call this peer (default: the name of the machine)')
     .option('--capacity <SIZE>', 'most that it holds for the network, as 500GB (default: the disk)')
+    .option('--s3-region <NAME>', 'the region that S3 clients have to name (default: us-east-1)')
+    .option('--s3-domain <NAMES>', 'domains below which a bucket is a host (default: localhost)')
     .option('--mdns', 'look for peers of this network on the local network')
     .option('--log-level <LEVEL>', 'debug, info, warn or error (default: info)')
     .option('--config <FILE>', 'settings as TOML (default: holdfast.toml in DIR, if it is there)')
@@ -40,11 +44,13 @@ export function upCommand(command: Command, signal: AbortSignal): void {
     .action(async (flags: UpFlags) => {
       // Loaded only now: the rest of the program has no use for a whole peer.
       const { up } = await import('./up.ts')
-      const { config, json = false, logLevel, mdns, ...plain } = flags
+      const { config, json = false, logLevel, mdns, s3Domain, s3Region, ...plain } = flags
       const told: Settings = {
         ...plain,
         ...(mdns === true && { mdns: 'true' }),
         ...(logLevel !== undefined && { 'log-level': logLevel }),
+        ...(s3Domain !== undefined && { 's3-domain': s3Domain }),
+        ...(s3Region !== undefined && { 's3-region': s3Region }),
       }
       await up(gatherSettings(told, process.env, config), { isJson: json, signal })
     })

@@ -2,6 +2,9 @@ import module from 'node:module'
 import { resolve } from 'node:path'
 
 import { startGateway } from '../gateway/gateway.ts'
+import type { AccessKey } from '../gateway/keys/access-key.ts'
+import { keyRingOf } from '../gateway/keys/key-ring.ts'
+import { ALL_RIGHTS } from '../gateway/keys/rights.ts'
 import { createLog, createNode, type HoldfastNode, logLevels } from '../index.ts'
 import { logOutput } from './log-output.ts'
 import { parseBytes, parseChoice, parseHostPort, parseListen, parseServers } from './parse.ts'
@@ -55,6 +58,8 @@ export async function up(
     await node.start({ signal })
     unwatch()
     const mayMove = gateway === undefined
+    const keys = keyRingOf(node)
+    const region = settings['s3-region']
     const console = await startGateway({
       node,
       dataDirectory,
@@ -62,10 +67,13 @@ export async function up(
       port,
       mayMove,
       log,
+      s3: { keys, region, domains: domainsIn(settings['s3-domain']) },
     })
     try {
       const token = isNew.value ? await node.invite(FIRST_INVITE) : undefined
-      await say(describe(node, { url: console.url, token, isJson }))
+      const options = { name: 'first', rights: ALL_RIGHTS, signal }
+      const key = isNew.value ? await keys.create(options) : undefined
+      await say(describe(node, { url: console.url, token, key, region, isJson }))
       // By the time a peer ends others may have started, and compiled everything again.
       module.flushCompileCache?.()
       await ended
@@ -95,12 +103,20 @@ function endOf(node: HoldfastNode, signal: AbortSignal): Promise<void> {
   return ended
 }
 
-function describe(
-  node: HoldfastNode,
-  { url, token, isJson }: { url: string; token: string | undefined; isJson: boolean },
-): string {
+interface Said {
+  readonly url: string
+  readonly token: string | undefined
+  readonly key: AccessKey | undefined
+  readonly region: string | undefined
+  readonly isJson: boolean
+}
+
+function describe(node: HoldfastNode, { url, token, key, region, isJson }: Said): string {
   const { peer, name, network, role, addresses, peers, isAuthority } = node.status()
-  if (isJson) return JSON.stringify({ peer, name, network, role, addresses, gateway: url, token })
+  if (isJson) {
+    const pair = key && { id: key.id, secret: key.secret }
+    return JSON.stringify({ peer, name, network, role, addresses, gateway: url, token, key: pair })
+  }
   const others = Object.values(peers).reduce((sum, count) => sum + count, -1)
   const lines = [
     `holdfast is up: ${name}, ${token === undefined ? `one of ${others + 1} peers` : 'the first peer of a new network'}`,
@@ -111,6 +127,7 @@ function describe(
     '',
   ]
   lines.push('Store a file and fetch it again, in another terminal:', '', ...howToStore(node))
+  if (key !== undefined) lines.push(...howToUseS3(url, key, region))
   if (token !== undefined)
     lines.push(
       'Let another machine join (ten times, within an hour):',
@@ -132,6 +149,24 @@ function howToStore(node: HoldfastNode): readonly string[] {
     '',
   ]
 }
+
+/** The only time that this secret is shown. */
+const howToUseS3 = (
+  url: string,
+  { id, secret }: AccessKey,
+  region = 'us-east-1',
+): readonly string[] => [
+  'Or with any program that speaks S3, at the same address (this secret is shown only now):',
+  '',
+  `  export AWS_ACCESS_KEY_ID=${id} AWS_SECRET_ACCESS_KEY=${secret}`,
+  `  export AWS_ENDPOINT_URL=${url} AWS_DEFAULT_REGION=${region}`,
+  '  aws s3 ls',
+  '',
+]
+
+/** Names below which a bucket is a host, separated by commas. */
+const domainsIn = (text: string | undefined): readonly string[] | undefined =>
+  text?.split(',').map(domain => domain.trim().toLowerCase())
 
 const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)

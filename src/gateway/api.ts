@@ -1,5 +1,6 @@
 import { bucketRoutes } from './bucket-api.ts'
 import { eventRoute } from './event-stream.ts'
+import { keyRoutes } from './key-api.ts'
 import { kvRoutes } from './kv-api.ts'
 import { objectRoutes } from './object-api.ts'
 import { byteRoutes } from './object-bytes.ts'
@@ -12,6 +13,7 @@ import { uploadRoutes } from './upload-api.ts'
 export const api: Router = new Router([
   ...peerRoutes,
   ...kvRoutes,
+  ...keyRoutes,
   ...bucketRoutes,
   ...objectRoutes,
   ...byteRoutes,

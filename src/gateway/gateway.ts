@@ -9,6 +9,7 @@ import { drain } from './body.ts'
 import { EventLog } from './event-log.ts'
 import { checkHost, checkToken } from './guard.ts'
 import { describeError, HttpError } from './http-error.ts'
+import type { KeyRing } from './keys/key-ring.ts'
 import { announce, openToken } from './local-access.ts'
 import { watchPace } from './pace.ts'
 import { type Call, decodeParams, type Route, type ServedNode } from './route.ts'
@@ -37,7 +38,7 @@ export interface GatewayOptions {
   /** How long a client may keep a request waiting and move nothing. @default 30 s */
   readonly paceMs?: number | undefined
   /** Who may use S3, and what it is called; without it there is none. */
-  readonly s3?: Pick<S3Options, 'domains' | 'keys' | 'region'> | undefined
+  readonly s3?: (Pick<S3Options, 'domains' | 'region'> & { readonly keys: KeyRing }) | undefined
 }
 
 export interface Gateway {
@@ -57,7 +58,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const events = new EventLog(options.node)
   const { node, log } = options
   const s3 = options.s3 && new S3Gateway({ ...options.s3, store: node, log, nowMs: Date.now })
-  const service: Service = { ...options, token, events, s3 }
+  const service: Service = { ...options, token, events, s3, keys: options.s3?.keys }
   const answer = (request: IncomingMessage, response: ServerResponse): void =>
     void serve(service, request, response)
   const server = createServer(
@@ -85,6 +86,7 @@ type Service = Omit<GatewayOptions, 's3'> & {
   readonly token: string
   readonly events: EventLog
   readonly s3: S3Gateway | undefined
+  readonly keys: KeyRing | undefined
 }
 
 /** Answers one request, whatever becomes of it. */

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HoldfastNode } from '../node/create-node.ts'
 import type { EventLog } from './event-log.ts'
 import { HttpError } from './http-error.ts'
+import type { KeyRing } from './keys/key-ring.ts'
 
 export type ServedNode = HoldfastNode
 
@@ -21,6 +22,8 @@ export interface Route {
 export interface Call {
   readonly node: ServedNode
   readonly events: EventLog
+  /** Undefined where there is no S3. */
+  readonly keys: KeyRing | undefined
   readonly request: IncomingMessage
   readonly response: ServerResponse
   /** What stood in the path where its route has names, decoded. */

@@ -54,6 +54,11 @@ export interface HoldfastNode extends Store, Upkeep {
   status(): NodeStatus
   /** What time it is here, how wrong that may be, and who says so. */
   clock(): ClockReport
+  /**
+   * 32 bytes for one purpose, which all full members derive alike and nobody else can.
+   * @throws {HoldfastError} `NO_AUTHORITY` on storage members
+   */
+  deriveKey(purpose: string): Uint8Array
   /** The replicated map of the network. */
   readonly kv: NodeKv
   /**

@@ -79,6 +79,10 @@ export class Peer implements Omit<HoldfastNode, keyof Store | keyof Upkeep> {
     await admission.ban(resolvePeer(this.peers(), peer))
   }
 
+  deriveKey(purpose: string): Uint8Array {
+    return this.#require().admission.deriveKey(purpose)
+  }
+
   peers(): readonly PeerView[] {
     return peersOf(this.#require())
   }

@@ -4,6 +4,7 @@
  * elsewhere works for as long at most; see `Remembered`.
  */
 import { codeOf, HoldfastError } from '../../base/errors.ts'
+import type { HoldfastNode } from '../../node/create-node.ts'
 import type { NodeKv } from '../../node/kv/node-kv.ts'
 import { Remembered } from '../remembered.ts'
 import {
@@ -107,6 +108,14 @@ export class KeyRing {
     return entry && decodeAccessKey(entry.value, this.#options.wrapping())
   }
 }
+
+/** The keys of a peer's network. */
+export const keyRingOf = (node: Pick<HoldfastNode, 'deriveKey' | 'kv'>): KeyRing =>
+  new KeyRing({
+    kv: node.kv,
+    wrapping: () => node.deriveKey('access keys'),
+    nowMs: () => Date.now(),
+  })
 
 const unknown = (id: string): HoldfastError =>
   new HoldfastError(`There is no access key ${id}`, { code: 'NO_SUCH_ACCESS_KEY', id })

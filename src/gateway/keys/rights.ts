@@ -1,7 +1,7 @@
 import { HoldfastError } from '../../base/errors.ts'
 
 /** What a key may do: read, write and list objects; admin is all that, and the bucket itself. */
-const abilities = ['read', 'write', 'list', 'admin'] as const
+export const abilities = ['read', 'write', 'list', 'admin'] as const
 export type Ability = (typeof abilities)[number]
 
 /** Some abilities in some buckets, below a prefix. */

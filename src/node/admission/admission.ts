@@ -12,6 +12,7 @@ import {
   INVITE_USES_MAX,
   joinRefused,
 } from './authority.ts'
+import { derivedKey } from './derived-key.ts'
 import { signerOf } from './ed25519.ts'
 import {
   formatInvite,
@@ -193,6 +194,19 @@ export class Admission {
       case 'done':
         return new Uint8Array()
     }
+  }
+
+  /**
+   * 32 bytes for one purpose, out of the key that full members share.
+   * @throws {HoldfastError} `NO_AUTHORITY` on storage members
+   */
+  deriveKey(purpose: string): Uint8Array {
+    const { networkKey, holder } = this.#options.admitted.credentials
+    if (networkKey !== undefined) return derivedKey(networkKey, purpose)
+    throw new HoldfastError(`Cannot derive a key for ${purpose}: storage members have none`, {
+      code: 'NO_AUTHORITY',
+      holder,
+    })
   }
 
   #welcome(record: Uint8Array, role: Role): Uint8Array {
