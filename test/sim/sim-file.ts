@@ -1,5 +1,6 @@
 import { concat } from '../../src/base/bytes.ts'
 import type { Prng } from '../../src/base/prng.ts'
+import { SparseBytes } from './sparse-bytes.ts'
 
 export const SIM_SECTOR_BYTES = 512
 
@@ -7,42 +8,14 @@ type Change =
   | { readonly kind: 'write'; readonly position: number; readonly bytes: Uint8Array }
   | { readonly kind: 'truncate'; readonly sizeBytes: number }
 
-/** Bytes that grow on demand. */
-class Extent {
-  bytes = new Uint8Array(4096)
-  size = 0
-
-  put(position: number, bytes: Uint8Array): void {
-    const end = position + bytes.length
-    if (end > this.bytes.length) {
-      const larger = new Uint8Array(Math.max(end, this.bytes.length * 2))
-      larger.set(this.bytes.subarray(0, this.size))
-      this.bytes = larger
-    }
-    this.bytes.set(bytes, position)
-    this.size = Math.max(this.size, end)
-  }
-
-  truncate(sizeBytes: number): void {
-    if (sizeBytes < this.size) this.bytes.fill(0, sizeBytes, this.size)
-    else if (sizeBytes > this.bytes.length) this.put(sizeBytes - 1, new Uint8Array(1))
-    this.size = sizeBytes
-  }
-
-  copyFrom(other: Extent): void {
-    this.bytes = other.bytes.slice(0, Math.max(4096, other.size))
-    this.size = other.size
-  }
-}
-
 /**
  * A file as the page cache has it, as the medium has it, and the changes in between. After a power
  * cut each unsynced write is lost, torn at sector boundaries, or there: in no particular order, as
  * nothing but a sync orders writes.
  */
 export class SimFile {
-  readonly #cached = new Extent()
-  readonly #durable = new Extent()
+  readonly #cached = new SparseBytes()
+  readonly #durable = new SparseBytes()
   #unsynced: Change[] = []
   /** What was written to the medium last. */
   newest: { readonly position: number; readonly sizeBytes: number } = { position: 0, sizeBytes: 0 }
@@ -57,15 +30,16 @@ export class SimFile {
 
   read(into: Uint8Array, position: number): number {
     const size = Math.max(0, Math.min(into.length, this.#cached.size - position))
-    into.set(this.#cached.bytes.subarray(position, position + size))
+    this.#cached.read(into.subarray(0, size), position)
     return size
   }
 
   write(position: number, bytes: Uint8Array): void {
     this.#cached.put(position, bytes)
     const last = this.#unsynced.at(-1)
-    if (last?.kind === 'write' && last.position + last.bytes.length === position) {
-      // The rest of a short write: the cache holds whole pages and knows no seam.
+    const isRest = last?.kind === 'write' && last.position + last.bytes.length === position
+    if (isRest && position % SIM_SECTOR_BYTES !== 0) {
+      // Of a short write: the cache holds whole sectors and knows no seam within.
       const whole = concat([last.bytes, bytes])
       this.#unsynced[this.#unsynced.length - 1] = {
         kind: 'write',
@@ -105,7 +79,7 @@ export class SimFile {
 
   /** A byte on the medium. */
   byteAt(position: number): number {
-    return this.#durable.bytes[position] as number
+    return this.#durable.byteAt(position)
   }
 
   /**
@@ -116,8 +90,8 @@ export class SimFile {
     const end = Math.min(position + sizeBytes, this.#durable.size)
     const extents = this.#unsynced.length > 0 ? [this.#durable] : [this.#durable, this.#cached]
     for (let at = position; at < end; at++) {
-      const spoiled = spoil(this.#durable.bytes[at] as number)
-      for (const { bytes } of extents) bytes[at] = spoiled
+      const spoiled = spoil(this.#durable.byteAt(at))
+      for (const extent of extents) extent.setByte(at, spoiled)
     }
   }
 
