@@ -1,8 +1,9 @@
 /**
  * Asks the holders of fragments, one after another for ever, to reveal a random cell, and verifies
  * it against the id in the catalog. Four outcomes are scored apart: a peer that is away is not a
- * liar, and one that is slow is not away. It goes through all segments of a group, so a fragment
- * that was forgotten shows within one round at the latest.
+ * liar, and one that is slow is not away. It goes through all segments of a group, round after
+ * round, and asks another holder of each in each round: so a fragment that was forgotten shows
+ * after as many rounds as its segment has fragments, at the latest.
  */
 import type { Clock, PeerId, Random, Timers } from '../../base/environment.ts'
 import { codeOf } from '../../base/errors.ts'
@@ -44,9 +45,11 @@ const AGAIN_MS = 5_000
 export class Auditor {
   readonly #options: AuditorOptions
   #after: Uint8Array | undefined
+  #round: number
 
   constructor(options: AuditorOptions) {
     this.#options = options
+    this.#round = options.random.below(256)
   }
 
   async run(signal: AbortSignal): Promise<never> {
@@ -67,6 +70,7 @@ export class Auditor {
       const asked = { after: this.#after, limit: PAGE }
       const { items, next } = await catalog.askOf(group, 'allSegments', asked, { signal })
       this.#after = next
+      if (next === undefined) this.#round++
       return items
     } catch (error) {
       if (codeOf(error) === undefined || signal.aborted) throw error
@@ -75,11 +79,11 @@ export class Auditor {
   }
 
   async #audit(placed: PlacedSegment, signal: AbortSignal): Promise<void> {
-    const { random, scores, peerAt, onFault } = this.#options
+    const { scores, peerAt, onFault } = this.#options
     const { fragments } = placed.record
     const held = [...fragments.keys()].filter(at => fragments[at]?.seat !== 0)
     if (held.length === 0) return
-    const index = random.pick(held)
+    const index = held[this.#round % held.length] as number
     const seat = fragments[index]?.seat ?? 0
     const peer = peerAt(seat)
     if (peer === undefined) return

@@ -70,6 +70,27 @@ test('a peer that stands still for a moment keeps what it has', () =>
     assert.deepEqual(await upkeep.objects.segments(), before)
   }))
 
+test('a peer that does not answer audits for a moment is not taken for a liar', () =>
+  play(
+    8,
+    async upkeep => {
+      for (let at = 0; at < 10; at++) {
+        await upkeep.objects.put(`o${at}`, someBytes(100_000 + at), { k: 2, m: 3 })
+      }
+      const before = await upkeep.objects.segments()
+      const [frozen = ''] = upkeep.town.names.filter(name => name !== upkeep.leader)
+      upkeep.freeze(frozen)
+      await upkeep.town.world.sleep(12_000)
+      upkeep.thaw(frozen)
+      await upkeep.town.world.sleep(60_000)
+      assert.deepEqual(await upkeep.objects.segments(), before)
+      const { audits } = upkeep.service().upkeep()
+      assert.ok(audits.unknown + audits.offline > 0 && audits.wrong === 0)
+      assert.deepEqual(await upkeep.service().repairs(), [])
+    },
+    { auditEveryMs: 20 },
+  ))
+
 test('a fragment that was owed is made at once', () =>
   play(7, async upkeep => {
     const object = await upkeep.objects.put('a', someBytes(300_000), { k: 4, m: 2 }, { missing: 1 })

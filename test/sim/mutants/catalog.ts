@@ -11,6 +11,7 @@ import { groupMutants } from './group-mutants.ts'
 import { membershipMutants } from './membership-mutants.ts'
 import type { Mutant } from './mutant.ts'
 import { raftMutants } from './raft-mutants.ts'
+import { upkeepMutants } from './upkeep-mutants.ts'
 import { walMutants } from './wal-mutants.ts'
 
 /** The world's own scenario sees through a disk that lies as well. */
@@ -29,4 +30,5 @@ export const mutants: readonly Mutant[] = [
   ...admissionMutants,
   ...catalogMutants,
   ...catalogGroupMutants,
+  ...upkeepMutants,
 ]

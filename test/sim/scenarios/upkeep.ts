@@ -179,7 +179,6 @@ class UpkeepRun {
       isOpened: random.chance(0.5),
       commits: random.chance(0.7),
     }
-    // Nothing else may be lost meanwhile that the catalog does not know of yet.
     try {
       const stored = await this.#upkeep.objects.put(key, bytes, scheme, options)
       this.#counts.puts++
@@ -259,7 +258,7 @@ class UpkeepRun {
     const { drive } = machine
     const files = drive
       .files()
-      .filter(({ path, sizeBytes }) => /^frag\//.test(path) && sizeBytes > 0)
+      .filter(({ path, sizeBytes }) => path.startsWith('frag/') && sizeBytes > 0)
     if (files.length === 0) return
     const { path, sizeBytes } = this.#random.pick(files)
     this.#counts.rots++
