@@ -16,6 +16,7 @@ import { noMap, SystemMap } from './kv/system-map.ts'
 import type { Log } from './log.ts'
 import type { Home } from './machine.ts'
 import type { MembershipService } from './membership/membership-service.ts'
+import { type Strain, tellStrain } from './membership/tell-strain.ts'
 import type { ProfileName } from './node-options.ts'
 import { decodeNote } from './peer-note.ts'
 import type { NodeEvent } from './views.ts'
@@ -83,6 +84,7 @@ class FullAgreement implements PeerAgreement {
   readonly #system: SystemGroup
   readonly #part: CatalogPart
   readonly #keyValue: KeyValue
+  readonly #strain: Strain
 
   static async start(options: AgreementOptions): Promise<FullAgreement> {
     const keyValue = await options.home.openKeyValue(CATALOG_DIRECTORY)
@@ -99,6 +101,7 @@ class FullAgreement implements PeerAgreement {
     const failed = options.onFailure
     const part = new CatalogPart({ environment, keyValue, stampMs, systemStates, failed })
     const admits = (peer: PeerId): boolean => certificateIn(book, peer)?.role === 'full'
+    const strain = tellStrain({ ...environment, membership })
     const system = await SystemGroup.open({
       environment,
       home,
@@ -120,17 +123,22 @@ class FullAgreement implements PeerAgreement {
       led: (group, leader) => options.onEvent({ type: 'leader', group, leader }),
       states: snapshots => part.openStates(snapshots),
       changed: part.changed,
+      synced: strain.synced,
       log,
       failed,
+    }).catch((error: unknown) => {
+      strain.stop()
+      throw error
     })
-    return new FullAgreement(options, { system, part, keyValue })
+    return new FullAgreement(options, { system, part, keyValue, strain })
   }
 
-  private constructor(options: AgreementOptions, { system, part, keyValue }: Parts) {
+  private constructor(options: AgreementOptions, { system, part, keyValue, strain }: Parts) {
     this.#options = options
     this.#system = system
     this.#part = part
     this.#keyValue = keyValue
+    this.#strain = strain
     const group = new SystemMap(system, options.environment, () => this.#members())
     this.kv = new KvClient({ group, ...options.environment })
     const { node, network } = system
@@ -151,6 +159,7 @@ class FullAgreement implements PeerAgreement {
   }
 
   async close(signal: AbortSignal): Promise<void> {
+    this.#strain.stop()
     await this.#part.stop()
     await this.#system.close(signal)
     await this.#part.close()
@@ -200,6 +209,7 @@ interface Parts {
   readonly system: SystemGroup
   readonly part: CatalogPart
   readonly keyValue: KeyValue
+  readonly strain: Strain
 }
 
 function certificateIn(book: MemberBook, peer: PeerId): Certificate | undefined {

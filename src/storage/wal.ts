@@ -20,7 +20,7 @@
  * `DISK_FAILED` nothing is known about the last frame and the log answers nothing more.
  */
 import { assert } from '../base/assert.ts'
-import type { Disk, Random, Timer, Timers } from '../base/environment.ts'
+import type { Clock, Disk, Random, Timer, Timers } from '../base/environment.ts'
 import { codeOf, HoldfastError } from '../base/errors.ts'
 import type { Batch } from './wal-batch.ts'
 import { frameBytes } from './wal-frame.ts'
@@ -50,6 +50,8 @@ export interface WalOptions {
   readonly queueBytesMax?: number
   /** How long after the last frame an empty one vouches for it. @default 100 ms */
   readonly vouchAfterMs?: number
+  /** Told how long each frame took to become durable, by this clock. */
+  readonly timed?: { readonly clock: Clock; readonly took: (ms: number) => void }
   /** How many segments there may be before small idle groups are written again. @default 3 */
   readonly segmentsBeforeRewrite?: number
 }
@@ -137,7 +139,7 @@ export class Wal {
     this.#queue = new WalQueue({
       frameBytesMax,
       queueBytesMax: options.queueBytesMax ?? 64 << 20,
-      write: batch => this.#write(batch),
+      write: timed(options.timed, batch => this.#write(batch)),
       refused: error => this.#refused(error),
       idle: () => this.#armVouch(),
     })
@@ -321,6 +323,20 @@ export class Wal {
     if (!this.#queue.has(group)) this.#tips.markDamaged(group)
     const details = { code: 'LOG_DAMAGED', group, index } as const
     return new HoldfastError(`Cannot read entry ${index} of group ${group}: rot`, details)
+  }
+}
+
+type Write = (batch: Batch) => Promise<ArrayBuffer>
+
+/** Tells of writes that succeed: a disk that fails ends more than a statistic. */
+function timed(watch: WalOptions['timed'], write: Write): Write {
+  if (watch === undefined) return write
+  const { clock, took } = watch
+  return async batch => {
+    const startMs = clock.monotonicMs()
+    const memory = await write(batch)
+    took(clock.monotonicMs() - startMs)
+    return memory
   }
 }
 

@@ -65,6 +65,8 @@ export interface SystemGroupOptions {
   readonly led: (group: number, leader: PeerId | undefined, term: number) => void
   /** Something of a group has changed. */
   readonly changed?: (group: number) => void
+  /** The log has waited so long for its disk. */
+  readonly synced?: (tookMs: number) => void
   readonly log: Log
   /** The peer must stop. */
   readonly failed: (error: unknown) => void
@@ -91,7 +93,8 @@ export class SystemGroup {
     // Replicas that are opened may tell of changes before there is anybody to tell.
     let group: SystemGroup | undefined
     try {
-      const { timers, random } = environment
+      const { clock, timers, random } = environment
+      const { synced: took } = options
       const wal = await Wal.open({
         disk: logDisk.disk,
         background: disk,
@@ -99,6 +102,7 @@ export class SystemGroup {
         random: random.fork('log'),
         networkId,
         segmentBytes: SEGMENT_BYTES,
+        ...(took === undefined ? {} : { timed: { clock, took } }),
       })
       const network = new FencedNetwork({
         network: environment.network,
