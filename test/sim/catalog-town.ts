@@ -1,19 +1,9 @@
-import type { Environment } from '../../src/base/environment.ts'
 import { codeOf } from '../../src/base/errors.ts'
-import { sleep } from '../../src/base/waiting.ts'
 import type { RaftOptions } from '../../src/consensus/raft-options.ts'
-import { openPolicy } from '../../src/net/peer-policy.ts'
-import { CatalogPart, type OpenCatalog } from '../../src/node/catalog/catalog-part.ts'
-import type { CatalogStates } from '../../src/node/catalog/catalog-states.ts'
-import type { ConsensusNode } from '../../src/node/consensus/consensus-node.ts'
-import { markFounding } from '../../src/node/consensus/founding.ts'
 import type { RosterPeer } from '../../src/node/consensus/group-steward.ts'
 import type { CompactionOptions } from '../../src/node/consensus/raft-group.ts'
-import { SystemGroup, systemStates } from '../../src/node/consensus/system-group.ts'
-import { KvClient } from '../../src/node/kv/kv-client.ts'
-import { SystemMap } from '../../src/node/kv/system-map.ts'
-import { silentLog } from '../../src/node/log.ts'
 import type { Machine } from '../../src/node/machine.ts'
+import { type CatalogPeer, openCatalogNetwork, openCatalogPeer } from '../support/catalog-peer.ts'
 import { Violation } from './scenario.ts'
 import { SimMachine } from './sim-machine.ts'
 import type { Ending, SimPeerOptions } from './sim-peer.ts'
@@ -27,17 +17,10 @@ export interface CatalogTownOptions {
 }
 
 /** A peer at work. */
-export interface Citizen extends OpenCatalog {
-  readonly name: string
-  readonly node: ConsensusNode
-  readonly states: CatalogStates
-  readonly kv: KvClient
-  readonly environment: Environment
-}
+export type Citizen = CatalogPeer
 
 const RESTART_MS = 20
 const DEAD_AFTER_MS = 1_000
-const networkId = new Uint8Array(32).fill(5)
 
 /** Full members of one network, as far as agreement and the catalog go; `names[0]` founds it. */
 export class CatalogTown {
@@ -129,60 +112,25 @@ export class CatalogTown {
   }
 
   async #live(name: string, machine: Machine): Promise<void> {
-    const { clock, timers, random } = machine
     const home = await machine.openHome('/home')
-    const base = { clock, timers, random, disk: home.disk }
-    const network = await machine.openNetwork(home, {
-      networkId: 'town',
-      policy: openPolicy,
-      mdns: false,
-      nat: {},
-      onEvent: () => undefined,
-      environment: base,
-      listen: undefined,
-    })
-    const environment: Environment = { ...base, network }
-    if (name === this.#options.names[0] && !this.#isMade) await markFounding(home.disk)
+    const network = await openCatalogNetwork(machine, home)
+    const { names, raft = {}, compaction = {} } = this.#options
     const { promise: failure, reject } = Promise.withResolvers<never>()
-    const keyValue = await home.openKeyValue('catalog')
-    let states: CatalogStates | undefined
-    const part = new CatalogPart({
-      environment,
-      keyValue,
-      stampMs: () => clock.wallMs(),
-      systemStates,
-      failed: reject,
-    })
-    const system = await SystemGroup.open({
-      environment,
-      home,
-      afterTurn: machine.afterTurn,
-      networkId,
-      raft: this.#options.raft ?? {},
-      compaction: this.#options.compaction ?? {},
-      admits: () => true,
-      roster: () => this.#roster(),
-      describe: () => ({ name: '', zone: '' }),
-      decided: () => undefined,
-      led: () => undefined,
-      states: async snapshots => {
-        const opened = await part.openStates(snapshots)
-        states = part.states
-        return opened
+    const peer = await openCatalogPeer(
+      machine,
+      { home, network },
+      {
+        raft,
+        compaction,
+        isFounder: name === names[0] && !this.#isMade,
+        roster: () => this.#roster(),
+        members: () => names.filter(other => other !== name),
+        failed: reject,
       },
-      changed: part.changed,
-      log: silentLog,
-      failed: reject,
-    })
+    )
     this.#isMade = true
-    const members = (): readonly string[] => this.#options.names.filter(other => other !== name)
-    const group = new SystemMap(system, environment, members)
-    const kv = new KvClient({ group, clock, timers })
-    const open = part.start({ node: system.node, network: system.network, kv })
-    if (states === undefined) throw new Error('the states are open')
-    this.citizens.set(name, { name, node: system.node, states, kv, environment, ...open })
+    this.citizens.set(name, peer)
     await failure
-    await sleep(timers, 0)
   }
 
   #roster(): RosterPeer[] {
