@@ -23,19 +23,13 @@
  *
  * Memory is the leader's own and begins anew with it, so that a new leader is slow, never rash.
  */
-import { isJoint, type Membership } from './configuration.ts'
-import type {
-  ElectionGroup,
-  ElectionHold,
-  ElectionPeer,
-  ElectionReason,
-  LearnerFault,
-  LearnerPurpose,
-} from './election-input.ts'
+import { isJoint } from './configuration.ts'
+import type { ElectionGroup, ElectionHold, ElectionPeer } from './election-input.ts'
+import { drop, type ElectionDecision, ElectionSeats, LEARNERS_WARM_MAX } from './election-seats.ts'
+import { ElectionSwap } from './election-swap.ts'
 import { ElectionView, FLAPS_PER_HOUR_MAX } from './election-view.ts'
-import { chooseSpread, zoneCap, zoneCounts } from './election-zones.ts'
+import { zoneCap, zoneCounts } from './election-zones.ts'
 import type { ReplicaId } from './entry.ts'
-import { majorityOf } from './quorum.ts'
 
 export interface ElectionOptions {
   /** @default 5 */
@@ -56,20 +50,11 @@ export interface ElectionOutcome {
   readonly target: number
 }
 
-export interface ElectionDecision {
-  readonly membership: Membership
-  readonly reason: ElectionReason
-}
-
 const DEAD_MS = 60_000
 const DEAD_URGENT_MS = 30_000
 const SILENT_MS = 30_000
 const SILENT_ALONE_MS = 600_000
 const SPACING_MS = 60_000
-const SWAP_RATIO = 1.2
-const SWAP_AFTER_MS = 600_000
-const SWAP_SPACING_MS = 600_000
-const LEARNERS_WARM_MAX = 2
 const LEARNER_IDLE_MS = 600_000
 /** For how long a decision is given to show. */
 const PATIENCE_MS = 10_000
@@ -79,11 +64,10 @@ export class Election {
   readonly #holds: ElectionHold[] = []
   #view: ElectionView | undefined
   #lastChangeMs = 0
-  #lastSwapMs = 0
   #decidedMs = -Infinity
   /** The configuration a decision was made on. */
   #decidedOn = ''
-  #swap: { readonly pair: string; readonly sinceMs: number } | undefined
+  readonly #swap = new ElectionSwap()
   readonly #neededMs: Map<ReplicaId, number> = new Map()
 
   constructor({ votersMax = 5 }: ElectionOptions = {}) {
@@ -114,9 +98,8 @@ export class Election {
 
   #begin(nowMs: number): void {
     this.#lastChangeMs = nowMs
-    this.#lastSwapMs = nowMs
+    this.#swap.begin(nowMs)
     this.#decidedMs = -Infinity
-    this.#swap = undefined
     this.#neededMs.clear()
   }
 
@@ -139,7 +122,7 @@ export class Election {
     this.#decidedOn = JSON.stringify(group.configuration)
     if (reason.code === 'ADD_LEARNER' || reason.code === 'DROP_LEARNER') return
     this.#lastChangeMs = nowMs
-    if (reason.code === 'SWAP') this.#lastSwapMs = nowMs
+    if (reason.code === 'SWAP') this.#swap.swapped(nowMs)
   }
 
   /** More only while there are peers for them; fewer only once peers are gone for good. */
@@ -158,19 +141,21 @@ export class Election {
   }
 
   #decide(view: ElectionView, target: number): ElectionDecision | undefined {
+    const seats = new ElectionSeats(view, this.#holds, this.#neededMs)
     return (
       this.#dropUseless(view) ??
-      this.#replaceLost(view) ??
-      this.#resize(view, target) ??
-      this.#demoteFlapping(view) ??
-      this.#spreadZones(view) ??
-      this.#swapWorst(view) ??
-      this.#prepare(view) ??
+      this.#replaceLost(seats) ??
+      this.#resize(seats, target) ??
+      this.#demoteFlapping(seats) ??
+      this.#spreadZones(seats) ??
+      this.#swap.decide(seats) ??
+      this.#prepare(seats) ??
       this.#dropIdle(view)
     )
   }
 
-  #replaceLost(view: ElectionView): ElectionDecision | undefined {
+  #replaceLost(seats: ElectionSeats): ElectionDecision | undefined {
+    const { view } = seats
     const isUrgent = view.toleranceOf(view.voters) <= 0 && view.readyLearners().length > 0
     const deadMsMin = isUrgent ? DEAD_URGENT_MS : DEAD_MS
     const lost = view.others
@@ -183,10 +168,10 @@ export class Election {
       .toSorted((a, b) => Number(b.isWiped) - Number(a.isWiped) || b.deadMs - a.deadMs)
     for (const { replica, deadMs, silentMs, isWiped } of lost) {
       if (isWiped) {
-        return this.#replace(view, replica, by => ({ code: 'REPLACE_WIPED', replica, by }))
+        return seats.replace(replica, by => ({ code: 'REPLACE_WIPED', replica, by }))
       }
       if (deadMs >= deadMsMin && silentMs >= SILENT_MS) {
-        return this.#replace(view, replica, by => ({
+        return seats.replace(replica, by => ({
           code: 'REPLACE_DEAD',
           replica,
           by,
@@ -195,7 +180,7 @@ export class Election {
         }))
       }
       if (silentMs >= SILENT_ALONE_MS) {
-        return this.#replace(view, replica, by => ({
+        return seats.replace(replica, by => ({
           code: 'REPLACE_SILENT',
           replica,
           by,
@@ -206,32 +191,32 @@ export class Election {
     return undefined
   }
 
-  #resize(view: ElectionView, target: number): ElectionDecision | undefined {
+  #resize(seats: ElectionSeats, target: number): ElectionDecision | undefined {
+    const { view } = seats
     const from = view.voters.length
     if (target > from) {
       // As many at a time as may be learners: from one odd number to the next.
       const to = from + (from % 2 === 0 ? 1 : LEARNERS_WARM_MAX)
       const reason = { code: 'GROW', from, to } as const
-      return this.#seat(view, { out: [], seats: to - from, purpose: 'GROW' }, () => reason)
+      return seats.seat({ out: [], seats: to - from, purpose: 'GROW' }, () => reason)
     }
-    if (target === from || !this.#isSpaced(view, this.#lastChangeMs, SPACING_MS)) return undefined
+    if (target === from || !seats.isSpaced(this.#lastChangeMs, SPACING_MS)) return undefined
     const out = view.worstFirst().slice(0, from - target)
     const voters = view.voters.filter(voter => !out.includes(voter))
     // Who can still be reached keeps its copy, as learner.
     const kept = out.filter(voter => view.isHealthy(voter)).slice(0, LEARNERS_WARM_MAX)
     const learners = [...new Set([...view.learners, ...kept])]
     const reason = { code: 'SHRINK', from, to: target } as const
-    return this.#isSafe(view, voters, true)
-      ? { membership: { voters, learners }, reason }
-      : undefined
+    return seats.isSafe(voters, true) ? { membership: { voters, learners }, reason } : undefined
   }
 
-  #demoteFlapping(view: ElectionView): ElectionDecision | undefined {
+  #demoteFlapping(seats: ElectionSeats): ElectionDecision | undefined {
+    const { view } = seats
     for (const replica of view.others) {
       const { flapsPerHour = 0 } = view.peer(replica) ?? {}
       if (!(flapsPerHour > FLAPS_PER_HOUR_MAX)) continue
-      if (!this.#isSpaced(view, this.#lastChangeMs, SPACING_MS)) return undefined
-      const change = this.#replace(view, replica, by => ({
+      if (!seats.isSpaced(this.#lastChangeMs, SPACING_MS)) return undefined
+      const change = seats.replace(replica, by => ({
         code: 'DEMOTE_FLAPPING',
         replica,
         by,
@@ -242,14 +227,15 @@ export class Election {
     return undefined
   }
 
-  #spreadZones(view: ElectionView): ElectionDecision | undefined {
+  #spreadZones(seats: ElectionSeats): ElectionDecision | undefined {
+    const { view } = seats
     const counts = zoneCounts(view.peersOf(view.voters))
     const cap = zoneCap(view.voters.length, view.zones)
     for (const [zone, voters] of counts) {
       if (voters <= cap) continue
       const replica = view.worstFirst().find(voter => view.peer(voter)?.zone === zone)
-      if (replica === undefined || !this.#isSpaced(view, this.#lastChangeMs, SPACING_MS)) continue
-      return this.#replace(view, replica, by => ({
+      if (replica === undefined || !seats.isSpaced(this.#lastChangeMs, SPACING_MS)) continue
+      return seats.replace(replica, by => ({
         code: 'SPREAD_ZONES',
         replica,
         by,
@@ -260,114 +246,18 @@ export class Election {
     return undefined
   }
 
-  #swapWorst(view: ElectionView): ElectionDecision | undefined {
-    const replica = view.worstFirst().find(voter => view.isHealthy(voter))
-    const best = replica === undefined ? undefined : this.#betterThan(view, replica)
-    if (replica === undefined || best === undefined) return this.#noSwap()
-    const pair = pairOf(replica, best)
-    if (this.#swap?.pair !== pair) this.#swap = { pair, sinceMs: view.nowMs }
-    if (view.nowMs - this.#swap.sinceMs < SWAP_AFTER_MS) return undefined
-    if (!this.#isSpaced(view, this.#lastSwapMs, SWAP_SPACING_MS)) return undefined
-    const score = view.scoreOf(replica)
-    const byScore = best.score
-    return this.#replace(view, replica, by => ({ code: 'SWAP', replica, by, score, byScore }), [
-      best,
-    ])
-  }
-
-  /** Clearly steadier than this voter, and no loss for the spread over zones. */
-  #betterThan(view: ElectionView, replica: ReplicaId): ElectionPeer | undefined {
-    const stay = view.peersOf(view.voters.filter(voter => voter !== replica))
-    const zonesMin = zoneCounts(view.peersOf(view.voters)).size
-    const scoreMin = SWAP_RATIO * view.scoreOf(replica)
-    const better = view
-      .candidates()
-      .filter(peer => peer.score > 0 && peer.score >= scoreMin)
-      .filter(peer => zoneCounts([...stay, peer]).size >= zonesMin)
-    const cap = zoneCap(view.voters.length, view.zones)
-    const isPreferred = (peer: ElectionPeer): boolean => this.#swap?.pair === pairOf(replica, peer)
-    return chooseSpread(stay, better, { seats: 1, cap, isPreferred })[0]
-  }
-
-  #noSwap(): undefined {
-    this.#swap = undefined
-  }
-
   /** A learner in time: for a voter that seems dead, or as the only copy beside a single voter. */
-  #prepare(view: ElectionView): ElectionDecision | undefined {
+  #prepare(seats: ElectionSeats): ElectionDecision | undefined {
+    const { view } = seats
     const failing = view.others.find(voter => view.deadMs(voter) > 0)
     const purpose =
       failing !== undefined ? 'PREPARE' : view.voters.length === 1 ? 'COPY' : undefined
     if (purpose === undefined) return undefined
     const stay = view.voters.filter(voter => voter !== failing)
-    const [wanted] = this.#choose(view, stay, 1)
+    const [wanted] = seats.choose(stay, 1)
     if (wanted === undefined) return undefined
     this.#neededMs.set(wanted.replica, view.nowMs)
-    return view.learners.includes(wanted.replica)
-      ? undefined
-      : this.#addLearner(view, wanted, purpose)
-  }
-
-  #replace(
-    view: ElectionView,
-    replica: ReplicaId,
-    reasonFor: (by: ReplicaId) => ElectionReason & { readonly by: ReplicaId },
-    candidates?: readonly ElectionPeer[],
-  ): ElectionDecision | undefined {
-    const purpose = reasonFor('').code as LearnerPurpose
-    return this.#seat(view, { out: [replica], seats: 1, purpose, candidates }, ([by]) =>
-      reasonFor(by as ReplicaId),
-    )
-  }
-
-  /** Takes some out and seats as many others as said, or first sees to it that they are ready. */
-  #seat(
-    view: ElectionView,
-    { out, seats, purpose, candidates }: Seating,
-    reasonFor: (by: readonly ReplicaId[]) => ElectionReason,
-  ): ElectionDecision | undefined {
-    const stay = view.voters.filter(voter => !out.includes(voter))
-    const chosen = this.#choose(view, stay, seats, candidates)
-    for (const { replica } of chosen) this.#neededMs.set(replica, view.nowMs)
-    if (chosen.length < seats) return this.#hold({ code: 'NO_CANDIDATE', purpose })
-    const absent = chosen.find(({ replica }) => !view.learners.includes(replica))
-    if (absent !== undefined) return this.#addLearner(view, absent, purpose)
-    const late = chosen.find(({ replica }) => !view.isReady(replica))
-    if (late !== undefined) return this.#hold(view.catchingUp(late.replica))
-    const by = chosen.map(({ replica }) => replica)
-    const voters = [...stay, ...by]
-    if (!this.#isSafe(view, voters, false)) return undefined
-    const reason = reasonFor(by)
-    const demoted = reason.code === 'DEMOTE_FLAPPING' ? out : []
-    const learners = [...view.learners.filter(learner => !by.includes(learner)), ...demoted]
-    return { membership: { voters, learners }, reason }
-  }
-
-  #choose(
-    view: ElectionView,
-    stay: readonly ReplicaId[],
-    seats: number,
-    candidates: readonly ElectionPeer[] = view.candidates(),
-  ): ElectionPeer[] {
-    const cap = zoneCap(stay.length + seats, view.zones)
-    const isPreferred = ({ replica }: ElectionPeer): boolean => view.learners.includes(replica)
-    return chooseSpread(view.peersOf(stay), candidates, { seats, cap, isPreferred })
-  }
-
-  #addLearner(
-    view: ElectionView,
-    { replica }: ElectionPeer,
-    purpose: LearnerPurpose,
-  ): ElectionDecision | undefined {
-    if (view.learners.length >= LEARNERS_WARM_MAX) {
-      const idle = view.learners.find(learner => this.#neededMs.get(learner) !== view.nowMs)
-      return idle === undefined ? undefined : drop(view, idle, 'not needed')
-    }
-    const { voters, learners } = view
-    return {
-      membership: { voters, learners: [...learners, replica] },
-      reason: { code: 'ADD_LEARNER', replica, purpose },
-    }
+    return view.learners.includes(wanted.replica) ? undefined : seats.addLearner(wanted, purpose)
   }
 
   #dropUseless(view: ElectionView): ElectionDecision | undefined {
@@ -386,43 +276,4 @@ export class Election {
     }
     return undefined
   }
-
-  #isSpaced(view: ElectionView, lastMs: number, spacingMs: number): boolean {
-    const leftMs = lastMs + spacingMs - view.nowMs
-    if (leftMs > 0) this.#hold({ code: 'SPACING', leftMs })
-    return leftMs <= 0
-  }
-
-  #isSafe(view: ElectionView, next: readonly ReplicaId[], mayBearLess: boolean): boolean {
-    for (const voters of [view.voters, next]) {
-      const healthy = voters.filter(voter => view.isHealthy(voter)).length
-      const needed = majorityOf(voters.length)
-      if (healthy >= needed) continue
-      this.#hold({ code: 'QUORUM_AT_RISK', healthy, needed })
-      return false
-    }
-    return mayBearLess || view.toleranceOf(next) >= view.toleranceOf(view.voters)
-  }
-
-  #hold(hold: ElectionHold): undefined {
-    this.#holds.push(hold)
-  }
 }
-
-interface Seating {
-  readonly out: readonly ReplicaId[]
-  readonly seats: number
-  readonly purpose: LearnerPurpose
-  readonly candidates?: readonly ElectionPeer[] | undefined
-}
-
-const pairOf = (voter: ReplicaId, by: ElectionPeer): string => JSON.stringify([voter, by.replica])
-
-const drop = (
-  { voters, learners }: ElectionView,
-  replica: ReplicaId,
-  why: LearnerFault,
-): ElectionDecision => ({
-  membership: { voters, learners: learners.filter(learner => learner !== replica) },
-  reason: { code: 'DROP_LEARNER', replica, why },
-})
