@@ -16,6 +16,10 @@ export interface FragmentReaderOptions {
 
 type OwnBytes = Uint8Array<ArrayBuffer>
 
+const NOTHING: OwnBytes = new Uint8Array(0)
+/** For the first cell of a run, one at a time: nobody waits while it is used. */
+let scratch: OwnBytes = new Uint8Array(0)
+
 /**
  * A stored fragment, open for reading. Every cell is verified before it is returned, and the leaves
  * were when it was opened; what is not as it was written is `FRAGMENT_CORRUPT`. Cells of a fragment
@@ -63,15 +67,18 @@ export class FragmentReader {
     return this.leaves.length / DIGEST_BYTES
   }
 
-  /** The cells `from` … `to` - 1, each verified, and a new array. */
-  async read(from: number, to: number): Promise<OwnBytes[]> {
-    if (this.#file === undefined) return from < to ? [(this.#cell as OwnBytes).slice()] : []
+  /** The cells `from` … `to` - 1, one after another in an array of their own, each verified. */
+  async read(from: number, to: number): Promise<OwnBytes> {
+    if (this.#file === undefined) return from < to ? (this.#cell as OwnBytes).slice() : NOTHING
     const { cellBytes } = this.#file.head
     const run = await this.#file.read(from, to)
-    return Array.from({ length: to - from }, (_, at) => {
-      const cell = run.subarray(at * cellBytes, (at + 1) * cellBytes)
-      return this.#verified(from + at, cell)
-    })
+    for (let cell = from; cell < to; cell++) {
+      const at = (cell - from) * cellBytes
+      if (!this.#isCell(cell, run, at, Math.min(at + cellBytes, run.length))) {
+        throw corrupt(this.#names.encode(this.#id), `cell ${cell} is another`)
+      }
+    }
+    return run
   }
 
   /**
@@ -85,20 +92,32 @@ export class FragmentReader {
     }
   }
 
-  /** A copy of the cell, if it is the one. */
-  #verified(index: number, cell: Uint8Array): OwnBytes {
-    const framed = new Uint8Array(LEAF_ROOM_BYTES + cell.length)
-    framed.set(cell, LEAF_ROOM_BYTES)
+  /**
+   * Hashes a cell where it lies: the header of its leaf stands in the end of the cell before, which
+   * is put back. Only the first of a run has to be copied for that.
+   */
+  #isCell(index: number, run: OwnBytes, from: number, to: number): boolean {
+    if (to <= from) return false
+    const start = from - LEAF_ROOM_BYTES
+    const framed = start < 0 ? framedCopy(run.subarray(from, to)) : run.subarray(start, to)
+    const before = framed.slice(0, LEAF_ROOM_BYTES)
+    const leaf = this.#names.leaf(this.#id, index, framed)
+    framed.set(before)
     const at = index * DIGEST_BYTES
-    const wanted = this.leaves.subarray(at, at + DIGEST_BYTES)
-    const isGood = cell.length > 0 && equals(this.#names.leaf(this.#id, index, framed), wanted)
-    if (!isGood) throw corrupt(this.#names.encode(this.#id), `cell ${index} is another`)
-    return framed.subarray(LEAF_ROOM_BYTES)
+    return equals(leaf, this.leaves.subarray(at, at + DIGEST_BYTES))
   }
 
   async close(): Promise<void> {
     await this.#file?.close()
   }
+}
+
+function framedCopy(cell: Uint8Array): OwnBytes {
+  const size = LEAF_ROOM_BYTES + cell.length
+  if (scratch.length < size) scratch = new Uint8Array(size)
+  const framed = scratch.subarray(0, size)
+  framed.set(cell, LEAF_ROOM_BYTES)
+  return framed
 }
 
 async function openCell(
@@ -111,9 +130,7 @@ async function openCell(
   if (cell.length !== record.sizeBytes || cell.length === 0) {
     throw corrupt(names.encode(id), `it has ${cell.length} of ${record.sizeBytes} bytes`)
   }
-  const framed = new Uint8Array(LEAF_ROOM_BYTES + cell.length)
-  framed.set(cell, LEAF_ROOM_BYTES)
-  const leaves = names.leaf(id, 0, framed)
+  const leaves = names.leaf(id, 0, framedCopy(cell))
   if (!isRootOf(names, id, leaves)) throw corrupt(names.encode(id), 'its cell is another')
   return new FragmentReader(id, names, { cell, leaves })
 }

@@ -73,6 +73,18 @@ export interface FragmentInfo {
   readonly references: readonly FragmentReference[]
 }
 
+export interface FragmentRead {
+  /** First cell wanted. @default 0 */
+  readonly from?: number | undefined
+  /** The cell after the last one wanted. @default the end */
+  readonly to?: number | undefined
+  /** Cells read at once. @default 4 */
+  readonly runCells?: number | undefined
+  readonly signal?: AbortSignal | undefined
+  /** Told the leaves of the whole fragment, before the first cell comes. */
+  readonly onLeaves?: ((leaves: Uint8Array) => void) | undefined
+}
+
 /** Proof that a peer has a cell, which anybody can check who knows the fragment's id. */
 export interface RevealedCell {
   readonly cell: Uint8Array
@@ -221,29 +233,32 @@ export class FragmentStore {
   }
 
   /**
-   * Cells `from` … `to` - 1, each verified, and a new array; a few are read ahead. Of no cells at all
-   * there are still the leaves.
-   * @param onLeaves told the leaves of the whole fragment, before the first cell comes
+   * Cells `from` … `to` - 1, each verified, in memory that is the caller's; a few are read ahead. Of
+   * no cells at all there are still the leaves.
    * @throws {HoldfastError} `FRAGMENT_MISSING`, `FRAGMENT_CORRUPT`, `DISK_*`, `BUSY`
    */
   async *read(
     id: string,
-    {
-      from = 0,
-      to,
-      signal,
-      onLeaves,
-    }: {
-      from?: number
-      to?: number
-      signal?: AbortSignal | undefined
-      onLeaves?: ((leaves: Uint8Array) => void) | undefined
-    } = {},
+    options: FragmentRead = {},
+  ): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
+    const { cellBytes } = this.#reading
+    for await (const run of this.readRuns(id, options)) {
+      for (let at = 0; at < run.length; at += cellBytes) {
+        options.signal?.throwIfAborted()
+        yield run.subarray(at, at + cellBytes)
+      }
+    }
+  }
+
+  /** The same, several cells at a time, each run in an array of its own. */
+  async *readRuns(
+    id: string,
+    { from = 0, to, runCells = RUN_CELLS, signal, onLeaves }: FragmentRead = {},
   ): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
     const key = this.#names.decode(id)
     const leave = this.#reads.enter()
     let opened: Opened | undefined
-    let ahead: Promise<Uint8Array<ArrayBuffer>[]> | undefined
+    let ahead: Promise<Uint8Array<ArrayBuffer>> | undefined
     try {
       opened = await this.#open(key)
       const { reader } = opened
@@ -251,16 +266,14 @@ export class FragmentStore {
       checkRange(from, end, reader.cells)
       onLeaves?.(reader.leaves)
       const readFrom = (at: number) =>
-        at < end ? reader.read(at, Math.min(at + RUN_CELLS, end)) : undefined
+        at < end ? reader.read(at, Math.min(at + runCells, end)) : undefined
       ahead = readFrom(from)
-      for (let at = from; ahead !== undefined; at += RUN_CELLS) {
-        const cells = await ahead
-        ahead = readFrom(at + RUN_CELLS)
+      for (let at = from; ahead !== undefined; at += runCells) {
+        const run = await ahead
+        ahead = readFrom(at + runCells)
         ahead?.catch(() => undefined)
-        for (const cell of cells) {
-          signal?.throwIfAborted()
-          yield cell
-        }
+        signal?.throwIfAborted()
+        yield run
       }
     } catch (error) {
       if (opened !== undefined) await this.#examine(key, opened.record, error)
@@ -294,8 +307,7 @@ export class FragmentStore {
       const { reader, record } = await this.#open(key)
       try {
         checkRange(cell, cell + 1, reader.cells)
-        const [found] = await reader.read(cell, cell + 1)
-        return { cell: found as Uint8Array, leaves: reader.leaves }
+        return { cell: await reader.read(cell, cell + 1), leaves: reader.leaves }
       } catch (error) {
         await this.#examine(key, record, error)
         throw error

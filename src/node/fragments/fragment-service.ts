@@ -128,22 +128,21 @@ async function readForStream(
   stream.read().catch((error: unknown) => controller.abort(error))
   let leaves = new Uint8Array(0) as Uint8Array
   let writing: Promise<void> | undefined
-  const cells = read(store, message, {
-    signal: controller.signal,
-    onLeaves: found => (leaves = found),
-  })
+  const { id, from, to } = message
+  const onLeaves = (found: Uint8Array): void => void (leaves = found)
+  const range = { from, to, signal: controller.signal, onLeaves }
   const sizeBytes = async (): Promise<number> => {
     const fragmentBytes = (await store.stat(message.id))?.sizeBytes ?? 0
     const end = Math.min(message.to * CELL_BYTES, fragmentBytes)
     return Math.max(0, end - message.from * CELL_BYTES)
   }
-  for await (const cell of cells) {
+  for await (const run of mapRanges(store.readRuns(id, range))) {
     if (writing === undefined) {
       const found = { leaves: message.wantsLeaves ? leaves : leaves.subarray(0, 0) }
       writing = stream.write(answerOf(encodeFound({ ...found, sizeBytes: await sizeBytes() })))
     }
     await writing
-    writing = stream.write(cell)
+    writing = stream.write(run)
     writing.catch(() => undefined)
   }
   await (writing ?? stream.write(answerOf(encodeFound({ leaves, sizeBytes: 0 }))))

@@ -45,6 +45,8 @@ const CALL_MS = 5_000
 const BULK_MS = 30_000
 /** From the last byte of a fragment to the word that it is durable. */
 const DURABLE_MS = 30_000
+/** Cells of the own store read at once, so that most need not be joined. */
+const OWN_RUN_CELLS = 16
 /** Of an answer that has leaves. */
 const ANSWER_BYTES_MAX: number = 2 * MESSAGE_BYTES_MAX
 
@@ -227,13 +229,16 @@ export class NetworkFragments implements FragmentPeers {
     const onLeaves = (found: Uint8Array): void => {
       leaves = found
     }
-    const parts: Uint8Array<ArrayBuffer>[] = []
-    for await (const cell of this.#store.read(id, { from, to, signal, onLeaves })) parts.push(cell)
-    const cells = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
+    const runs: Uint8Array<ArrayBuffer>[] = []
+    const range = { from, to, runCells: OWN_RUN_CELLS, signal, onLeaves }
+    for await (const run of this.#store.readRuns(id, range)) runs.push(run)
+    const [first] = runs
+    if (runs.length === 1 && first !== undefined) return { cells: first, leaves }
+    const cells = new Uint8Array(runs.reduce((sum, { length }) => sum + length, 0))
     let at = 0
-    for (const part of parts) {
-      cells.set(part, at)
-      at += part.length
+    for (const run of runs) {
+      cells.set(run, at)
+      at += run.length
     }
     return { cells, leaves }
   }
