@@ -34,7 +34,7 @@ class NetworkRun {
   readonly #town: Town
   readonly #recorder = new HistoryRecorder()
   readonly #size: number
-  /** What may be gone at once: of fragments, and of voters. */
+  /** How many peers may be gone at once: the scheme would bear as many, or more. */
   readonly #bears: number
   readonly #counts = {
     puts: 0,
@@ -48,7 +48,6 @@ class NetworkRun {
     cuts: 0,
     rot: 0,
     objects: 0,
-    segments: 0,
   }
   #lastNumber = 0
 
@@ -57,7 +56,7 @@ class NetworkRun {
     this.#random = world.random.fork('network scenario')
     this.#town = new Town(world)
     this.#size = this.#random.pick([3, 4, 5, 6, 7])
-    this.#bears = this.#size >= 5 ? 2 : 1
+    this.#bears = Math.floor(votersOf(this.#size) / 2)
     const { defaults } = world.network
     Object.assign(defaults, {
       latencyMs: this.#random.pick([0.2, 1, 5]),
@@ -123,7 +122,7 @@ class NetworkRun {
   /** Every group has as many as it is to have. */
   async #hasVoters(): Promise<boolean> {
     const [node] = this.#town.nodes
-    const wanted = this.#size >= 5 ? 5 : 3
+    const wanted = votersOf(this.#size)
     const groups = (await node?.groups()) ?? []
     const isWhole = groups.map(
       ({ members }) => members.filter(({ role }) => role !== 'learner').length >= wanted,
@@ -211,3 +210,6 @@ class NetworkRun {
     return name
   }
 }
+
+/** How many voters a network of this size has. */
+const votersOf = (peers: number): number => (peers < 7 ? 3 : 5)
