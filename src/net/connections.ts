@@ -8,10 +8,18 @@ import { HoldfastError } from '../base/errors.ts'
 import { abortable } from '../base/waiting.ts'
 import type { AddressBook } from './address-book.ts'
 import { hostOf, mayDial, parseAddress, peerOf, withPeer } from './address-rules.ts'
+import { meterOf } from './byte-meter.ts'
 import { malformed, unknownProtocol, unreachable } from './failures.ts'
 import type { Gate, Insiders } from './gate.ts'
 import type { Node } from './libp2p-node.ts'
-import { CLOSE_MS, DIAL_MS, NEGOTIATION_MS, PROVISIONAL_MS, REDIAL_YIELD_MS } from './limits.ts'
+import {
+  CLOSE_MS,
+  DIAL_MS,
+  NEGOTIATION_MS,
+  PROVISIONAL_MS,
+  REDIAL_YIELD_MS,
+  STRANGER_BYTES_MAX,
+} from './limits.ts'
 import type { Links } from './links.ts'
 import type { PeerPolicy } from './peer-policy.ts'
 import { type Pipe, StreamPipe } from './pipe.ts'
@@ -252,6 +260,7 @@ export class Connections implements Links, Insiders {
         return
       case 'provisional':
         this.#showOutLater(peer, connection)
+        this.#limit(peer, connection)
         return
       case 'deny':
         void closeConnection(connection)
@@ -279,6 +288,16 @@ export class Connections implements Links, Insiders {
       void closeConnection(connection)
     })
     connection.addEventListener('close', () => timer.cancel(), { once: true })
+  }
+
+  #limit(peer: PeerId, connection: Connection): void {
+    if (connection.direction === 'outbound') return
+    const { policy, refusals } = this.#options
+    meterOf(connection)?.watch(STRANGER_BYTES_MAX, () => {
+      if (policy.verdict(peer) === 'member') return
+      refusals.refuse('too-many-bytes', peer, connection.remoteAddr.toString())
+      connection.abort(unreachable(peer))
+    })
   }
 
   #closed(connection: Connection): void {

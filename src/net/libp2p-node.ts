@@ -8,6 +8,7 @@ import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
 
+import { metered } from './byte-meter.ts'
 import type { Gate } from './gate.ts'
 import {
   DIAL_MS,
@@ -67,7 +68,7 @@ export async function createNode(parts: NodeParts): Promise<Node> {
     ],
     // The dialler's order decides. TLS is faster in bulk, but bulk has the lane.
     connectionEncrypters: [noise(), tlsOnDemand()],
-    streamMuxers: [yamuxWithLimits()],
+    streamMuxers: [metered(yamuxWithLimits())],
     connectionManager: {
       maxConnections: connectionsMax,
       inboundConnectionThreshold: PENDING_CONNECTIONS_MAX,

@@ -23,8 +23,9 @@ export const STOP_MS = 5_000
 export const PROVISIONAL_MAX = 32
 export const PROVISIONAL_MS = 5_000
 export const PROVISIONAL_PER_SECOND = 20
-/** What a stranger may send in requests. */
+/** What a stranger may send in one request, and on its connection in all. */
 export const JOIN_BYTES_MAX = 65_536
+export const STRANGER_BYTES_MAX = 262_144
 /** The bounds of requests that strangers may make. */
 export const JOIN_REQUESTS_MAX = 2
 

@@ -34,6 +34,8 @@ export type RefusalReason =
   | 'not-authorised'
   /** A stranger's time was up before it had joined. */
   | 'join-timeout'
+  /** A stranger sent more than anybody needs to join. */
+  | 'too-many-bytes'
   /** Bytes that no correct peer sends: frames over the cap, unknown kinds or versions, bad UTF-8. */
   | 'malformed'
   /** More bytes than were granted. */

@@ -11,6 +11,7 @@ import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 
+import { JOIN_BYTES_MAX, STRANGER_BYTES_MAX } from '../../../src/net/limits.ts'
 import type { NetEvent } from '../../../src/net/net-events.ts'
 import type { NetworkHost } from '../../../src/net/network-host.ts'
 import type { PeerPolicy } from '../../../src/net/peer-policy.ts'
@@ -153,6 +154,26 @@ for (const [channel, what, bytes] of nonsense) {
       })
     }))
 }
+
+test('a stranger that sends more than it takes to join is cut off, whatever it is', () =>
+  withHosts(async openHost => {
+    const host = await openHost({ policy: strangersWelcome })
+    await withRogue(host, async (_rogue, connection) => {
+      let sentBytes = 0
+      while (connection.status === 'open' && sentBytes < 16 * STRANGER_BYTES_MAX) {
+        const stream = await open(connection, 'join').catch(() => undefined)
+        if (stream === undefined || !isOpen(stream)) continue
+        // Half of the largest request: nothing wrong with the first of them.
+        stream.send(new Uint8Array(JOIN_BYTES_MAX / 2))
+        sentBytes += JOIN_BYTES_MAX / 2
+        await new Promise(resolve => void setTimeout(resolve, 10))
+        stream.abort(new Error('the next'))
+      }
+      await eventually('cut off', () => connection.status !== 'open')
+      assert.ok(sentBytes < 4 * STRANGER_BYTES_MAX, `${sentBytes} bytes`)
+      assert.ok(reasons(host.events).includes('too-many-bytes'))
+    })
+  }))
 
 test('a frame that comes in single bytes is served all the same', () =>
   withHost(async host => {
