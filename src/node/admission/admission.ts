@@ -5,13 +5,7 @@ import { sleep } from '../../base/waiting.ts'
 import type { Log } from '../log.ts'
 import type { AdmissionFiles } from './admission-files.ts'
 import { AuthorityDriver } from './authority-driver.ts'
-import {
-  Authority,
-  type AuthorityEvent,
-  CERTIFICATE_MS,
-  INVITE_USES_MAX,
-  joinRefused,
-} from './authority.ts'
+import { Authority, type AuthorityEvent, INVITE_USES_MAX, joinRefused } from './authority.ts'
 import { derivedKey } from './derived-key.ts'
 import { signerOf } from './ed25519.ts'
 import {
@@ -22,7 +16,6 @@ import {
 } from './invite.ts'
 import {
   decodeJoinRequest,
-  decodeWelcome,
   encodeJoinRequest,
   encodeWelcome,
   JOIN_PROTOCOL,
@@ -39,12 +32,10 @@ import {
 } from './member-record.ts'
 import type { Admitted, Secrets } from './open-admission.ts'
 import type { Refusals } from './refusals.ts'
+import { Renewal } from './renewal.ts'
 import { RequestBudget } from './request-budget.ts'
 import { Spread } from './spread.ts'
 
-/** A certificate is renewed when less than a third of its life is left. */
-const RENEW_BEFORE_MS = CERTIFICATE_MS / 3
-const RENEW_CHECK_MS = 600_000
 const ANSWER_MS = 5000
 /** How long after a connection was made a member that knows us would have said something. */
 const PRESENT_AFTER_MS = 1000
@@ -127,7 +118,7 @@ export class Admission {
     this.#book.onChange(record => this.#changed(record))
     this.#spread.start()
     this.#keepMembers()
-    this.#tasks.start('renew the certificate', signal => this.#renewInTime(signal))
+    this.#tasks.start('renew the certificate', signal => this.#renewal().run(signal))
   }
 
   /** Ends what is under way. */
@@ -167,7 +158,8 @@ export class Admission {
   }
 
   /**
-   * Bans a peer for good. It is cut off here when this returns, and everywhere within seconds.
+   * Bans a peer for good. It is served nothing here when this returns, and cut off everywhere within
+   * seconds; those it is connected with tell it why.
    * @throws {HoldfastError} `NO_AUTHORITY`, `NOT_A_MEMBER`
    */
   async ban(peer: PeerId): Promise<void> {
@@ -302,16 +294,24 @@ export class Admission {
   }
 
   #changed(record: MemberRecord): void {
-    const { connections, log } = this.#options
+    const { admitted, connections, log, network } = this.#options
+    const { credentials } = admitted
     const { peer } = record
     this.#keepMembers()
     if (record.kind === 'certificate') {
       log.info('member', { peer, role: record.role, zone: record.zone, serial: record.serial })
       return
     }
+    if (peer === network.self) {
+      log.error('banned from the network', { serial: record.serial, by: credentials.holder })
+      return
+    }
     log.warn('banned', { peer, serial: record.serial })
-    if (!this.#tasks.signal.aborted)
-      this.#tasks.start('drop the banned', () => connections.drop(peer))
+    if (this.#tasks.signal.aborted) return
+    this.#tasks.start('drop the banned', async signal => {
+      await this.#spread.tellBanned(peer, signal)
+      await connections.drop(peer)
+    })
   }
 
   /** All members, or in a large network those that follow this peer in the order of ids. */
@@ -326,66 +326,23 @@ export class Admission {
     connections.keep([...next, ...wrapped].slice(0, KEPT_MAX))
   }
 
-  async #renewInTime(signal: AbortSignal): Promise<void> {
-    const { environment, log } = this.#options
-    for (;;) {
-      try {
-        this.#warnIfExpired()
-        if (this.#isRenewalDue()) await this.#renew(signal)
-      } catch (error) {
-        if (codeOf(error) === undefined || signal.aborted) throw error
-        log.warn('certificate not renewed', { reason: (error as Error).message })
-      }
-      const pauseMs = RENEW_CHECK_MS * (0.5 + environment.random.float())
-      await sleep(environment.timers, pauseMs, signal)
-    }
-  }
-
-  #isRenewalDue(): boolean {
-    const { network, environment } = this.#options
-    const status = this.#book.statusOf(network.self)
-    if (status.state !== 'member' && status.state !== 'expired') return false
-    return status.certificate.notAfterMs - environment.clock.wallMs() < RENEW_BEFORE_MS
-  }
-
-  async #renew(signal: AbortSignal): Promise<void> {
-    const { network, connections, admitted, log } = this.#options
-    const { holder } = admitted.credentials
-    const wereStrangers = [holder, network.self].some(
-      peer => this.#book.statusOf(peer).state !== 'member',
-    )
-    const isOwn = this.#authority !== undefined
-    const answer = isOwn
-      ? await this.#decide({
-          type: 'request',
-          from: network.self,
-          request: { type: 'renew' },
-          nonce: new Uint8Array(),
-        })
-      : await network.request(holder, JOIN_PROTOCOL, {
-          body: encodeJoinRequest({ type: 'renew' }),
-          deadlineMs: ANSWER_MS,
-          signal,
-        })
-    const { record, others } = decodeWelcome(answer)
-    if (this.#book.learn(record) !== undefined) this.#spread.push(record, true)
-    // Those of the others may have been renewed since, the holder's above all.
-    for (const other of others) this.#book.learn(other)
-    await this.#book.saved()
-    log.info('certificate renewed')
-    // What was refused to a stranger is only asked for again on a new connection.
-    if (wereStrangers && !isOwn) await connections.disconnect(holder)
-  }
-
-  /** Says why nobody speaks to this peer: it was away for long, or its clock is wrong. */
-  #warnIfExpired(): void {
-    const { network, admitted, environment, log } = this.#options
-    const status = this.#book.statusOf(network.self)
-    if (status.state !== 'expired') return
-    const [ended, now] = [status.certificate.notAfterMs, environment.clock.wallMs()].map(ms =>
-      new Date(ms).toISOString(),
-    )
-    log.warn('certificate expired', { ended, now, renewedBy: admitted.credentials.holder })
+  #renewal(): Renewal {
+    const { network, connections, admitted } = this.#options
+    const renewHere = (): Promise<Uint8Array> =>
+      this.#decide({
+        type: 'request',
+        from: network.self,
+        request: { type: 'renew' },
+        nonce: new Uint8Array(),
+      })
+    return new Renewal({
+      ...this.#options,
+      book: this.#book,
+      holder: admitted.credentials.holder,
+      renewHere: this.#authority === undefined ? undefined : renewHere,
+      onRenewed: record => this.#spread.push(record, true),
+      disconnect: peer => connections.disconnect(peer),
+    })
   }
 
   #noAuthority(event: AuthorityEvent): HoldfastError {

@@ -35,6 +35,8 @@ const FANOUT_NEXT = 3
 /** News are collected for this long before they are pushed. */
 const PUSH_DELAY_MS = 20
 const REQUEST_MS = 5000
+/** How long one that is banned may take to hear why before it is cut off. */
+const BANNED_MS = 500
 /** Comparisons this peer may have under way. */
 const COMPARISONS_MAX = 4
 
@@ -83,6 +85,20 @@ export class Spread {
     if (this.#isPushing || this.#options.tasks.signal.aborted) return
     this.#isPushing = true
     this.#options.tasks.start('push records', signal => this.#pushSoon(signal))
+  }
+
+  /**
+   * Tells a peer that it is banned, by the record that says so: it is signed, so it believes it of
+   * anybody. It may as well not listen.
+   */
+  async tellBanned(peer: PeerId, signal: AbortSignal): Promise<void> {
+    const { book, network } = this.#options
+    const record = book.table.recordOf(peer)
+    if (record === undefined || !network.connected().includes(peer)) return
+    const body = encodeSpreadRequest({ type: 'push', records: [record] })
+    await this.#request(peer, body, signal, BANNED_MS).catch((error: unknown) =>
+      this.#forgive(error, peer),
+    )
   }
 
   async #tellDigests(signal: AbortSignal): Promise<void> {
@@ -187,9 +203,14 @@ export class Spread {
     )
   }
 
-  #request(peer: PeerId, body: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+  #request(
+    peer: PeerId,
+    body: Uint8Array,
+    signal: AbortSignal,
+    deadlineMs: number = REQUEST_MS,
+  ): Promise<Uint8Array> {
     const { network } = this.#options
-    return network.request(peer, MEMBERS_PROTOCOL, { body, deadlineMs: REQUEST_MS, signal })
+    return network.request(peer, MEMBERS_PROTOCOL, { body, deadlineMs, signal })
   }
 
   /** Connected members, at most `count`, by chance. */

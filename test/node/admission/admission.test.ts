@@ -86,6 +86,26 @@ test('a banned peer is cut off everywhere within five seconds, and for good', ()
     await refusedFor('banned', joinNetwork(play.outsider('c'), parseInvite(token), ''))
   }))
 
+test('a banned peer is told, by what its authority signed', () =>
+  Play.tell(async play => {
+    const token = await play.invite({ uses: 2 })
+    const [b, c] = [await play.join('b', token), await play.join('c', token)]
+    await play.until(() => stateOf(b, 'c') === 'member' && stateOf(c, 'b') === 'member', 5000)
+    await play.host.admission.ban('c')
+    await play.until(() => stateOf(c, 'c') === 'banned', 1000)
+    assert.ok(c.lines.some(({ message }) => message === 'banned from the network'))
+    assert.ok(!c.lines.some(({ message }) => message === 'banned'), 'it is no news of another')
+  }))
+
+test('one that is banned and does not listen is cut off all the same', () =>
+  Play.tell(async play => {
+    const c = await play.join('c', await play.invite())
+    const { dropped } = runningOf(play.founder)
+    c.machine.pause()
+    await play.host.admission.ban('c')
+    await play.until(() => dropped.has('c'), 2000)
+  }))
+
 test('a ban reaches a member that was cut off from the founder, through any other', () =>
   Play.tell(async play => {
     const token = await play.invite({ uses: 10 })
