@@ -13,6 +13,7 @@ export interface CatalogTownOptions {
   readonly names: readonly string[]
   readonly raft?: Partial<RaftOptions>
   readonly compaction?: CompactionOptions
+  readonly splitObjects?: number
   readonly machine?: Pick<SimPeerOptions, 'clock' | 'drive'>
 }
 
@@ -114,7 +115,7 @@ export class CatalogTown {
   async #live(name: string, machine: Machine): Promise<void> {
     const home = await machine.openHome('/home')
     const network = await openCatalogNetwork(machine, home)
-    const { names, raft = {}, compaction = {} } = this.#options
+    const { names, raft = {}, compaction = {}, splitObjects } = this.#options
     const { promise: failure, reject } = Promise.withResolvers<never>()
     const peer = await openCatalogPeer(
       machine,
@@ -122,6 +123,7 @@ export class CatalogTown {
       {
         raft,
         compaction,
+        splitObjects,
         isFounder: name === names[0] && !this.#isMade,
         roster: () => this.#roster(),
         members: () => names.filter(other => other !== name),

@@ -20,6 +20,8 @@ import type { Home, Machine } from '../../src/node/machine.ts'
 export interface CatalogPeerOptions {
   readonly raft?: Partial<RaftOptions>
   readonly compaction?: CompactionOptions
+  /** @default never */
+  readonly splitObjects?: number | undefined
   /** Whether this peer makes the network. */
   readonly isFounder: boolean
   readonly roster: () => readonly RosterPeer[]
@@ -68,7 +70,9 @@ export async function openCatalogPeer(
   if (isFounder) await markFounding(home.disk)
   const keyValue = await home.openKeyValue(CATALOG_DIRECTORY)
   const stampMs = (): number => clock.wallMs()
-  const part = new CatalogPart({ environment, keyValue, stampMs, systemStates, failed })
+  const splitObjects = options.splitObjects ?? Infinity
+  const parts = { environment, keyValue, stampMs, systemStates, splitObjects }
+  const part = new CatalogPart({ ...parts, failed })
   const system = await SystemGroup.open({
     environment,
     home,

@@ -25,6 +25,7 @@ import type { Catalog, PlacedCommand } from './catalog.ts'
 import type { Child } from './group-row.ts'
 import { placeOf } from './places.ts'
 import { RangeLists } from './range-lists.ts'
+import { RangeWatch } from './range-watch.ts'
 import { RangeChanges, type Ranges } from './ranges.ts'
 import { ShardBook } from './shard-book.ts'
 
@@ -38,6 +39,8 @@ export interface CatalogPartOptions {
   readonly stampMs: () => number
   /** The state of the system group, which is not of the catalog. */
   readonly systemStates: (snapshots: SnapshotStore) => ReplicaStates
+  /** A range with more objects is split by itself. @default 10 million */
+  readonly splitObjects?: number | undefined
   readonly failed: (error: unknown) => void
 }
 
@@ -56,6 +59,8 @@ export interface OpenCatalog {
 
 const SYSTEM_GROUP = 0
 const LISTENERS_MAX = 64
+/** What a voter was measured to bear in one group within its memory. */
+const SPLIT_OBJECTS = 10_000_000
 
 export class CatalogPart {
   readonly #options: CatalogPartOptions
@@ -114,10 +119,11 @@ export class CatalogPart {
     this.#node = node
     this.#host = host
     host.start(this.#tasks)
-    return {
-      catalog: this.#catalog(client, host, book),
-      ranges: new RangeChanges({ client, book, kv }),
-    }
+    const led = (): readonly number[] => host.led
+    const ranges = new RangeChanges({ client, book, kv, states, led })
+    const { splitObjects: objectsMax = SPLIT_OBJECTS } = this.#options
+    new RangeWatch({ timers, states, ranges, led, objectsMax }).start(this.#tasks)
+    return { catalog: this.#catalog(client, host, book), ranges }
   }
 
   /** Begins nothing more; to be called before the groups end. */
@@ -208,5 +214,5 @@ export function noCatalog(self: PeerId): OpenCatalog {
     proposeTo: refuse,
     askOf: refuse,
   }
-  return { catalog, ranges: { list: refuse, split: refuse } }
+  return { catalog, ranges: { list: refuse, split: refuse, halve: refuse } }
 }

@@ -12,12 +12,13 @@ const names = ['a', 'b', 'c', 'd', 'e']
 /** Peers with a catalog that has voters on three of them, or more. */
 async function inTown(
   story: (town: CatalogTown) => Promise<void>,
-  { count = 4, seed = 1, snapshotEntries = 8_192 } = {},
+  { count = 4, seed = 1, snapshotEntries = 8_192, splitObjects = Infinity } = {},
 ): Promise<void> {
   const world = new World(seed)
   const town = new CatalogTown(world, {
     names: names.slice(0, count),
     compaction: { snapshotEntries, keptEntries: 2 },
+    splitObjects,
   })
   await world.play(async () => {
     for (const name of names.slice(0, count)) town.start(name)
@@ -93,6 +94,10 @@ test('a range is split while it is used, and what was in it is found in both hal
     assert.equal((await catalog.usage('aaa')).objects, 10)
     assert.deepEqual(await catalog.groups(), [1, 2])
     await rejectsWith('INVALID_COMMAND', ranges.split({ bucket: 'aaa', key: 'f' }))
+    await rejectsWith('NOT_LEADER', ranges.halve(2))
+    const led = town.leaderOf(2)
+    assert.equal(await led?.ranges.halve(2), 3)
+    for (const key of keys) assert.equal(await textAt(town, 'd', key), `${key}${key}`)
   }))
 
 test('a bucket in several ranges is changed and deleted in all of them', () =>
@@ -120,6 +125,29 @@ test('a bucket in several ranges is changed and deleted in all of them', () =>
     await catalog.propose(createBucket('aaa'))
     await catalog.propose(putInline({ ...place, key: 'z' }, 'y'))
   }))
+
+test('a range that holds too much is split by itself', () =>
+  inTown(
+    async town => {
+      const { catalog } = town.citizen('a')
+      for (const bucket of ['aaa', 'bbb']) {
+        await catalog.propose(createBucket(bucket))
+        for (let at = 0; at < 6; at++) {
+          await catalog.propose(putInline({ bucket, key: `k${at}` }, `${at}`))
+        }
+      }
+      await town.until('there are two ranges', 120_000, async () => {
+        return (await catalog.groups()).length === 2
+      })
+      for (const bucket of ['aaa', 'bbb']) {
+        const { objects } = await catalog.listObjects(versionsOf(bucket))
+        assert.equal(objects.length, 6)
+      }
+      await town.world.sleep(130_000)
+      assert.equal((await catalog.groups()).length, 2, 'each half holds little enough')
+    },
+    { count: 1, splitObjects: 8 },
+  ))
 
 const versionsOf = (bucket: string) => ({
   bucket,
