@@ -24,7 +24,7 @@ const WAIT_MS = 120_000
 const LOOK_MS = 500
 
 const stopping = new AbortController()
-for (const name of ['SIGINT', 'SIGTERM'] as const)
+for (const name of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const)
   process.on(name, () => {
     if (stopping.signal.aborted) process.exit(1)
     console.log('\nstopping all peers; once more ends them at once')

@@ -100,7 +100,7 @@ function countStates(peers: readonly PeerView[]): NodeStatus['peers'] {
 export function resolvePeer(peers: readonly PeerView[], idOrName: string): PeerId {
   if (peers.some(({ peer }) => peer === idOrName)) return idOrName
   // Peers that were not heard of yet have no name; nobody means one of those by saying nothing.
-  const named = peers.filter(({ name, isSelf }) => name === idOrName && idOrName !== '' && !isSelf)
+  const named = peers.filter(({ name }) => name === idOrName && idOrName !== '')
   if (named.length > 1)
     throw new HoldfastError(`Cannot choose: ${named.length} peers are called ${idOrName}`, {
       code: 'AMBIGUOUS',

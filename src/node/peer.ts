@@ -76,7 +76,9 @@ export class Peer implements Omit<HoldfastNode, keyof Store | keyof Upkeep> {
 
   async ban(peer: string): Promise<void> {
     const { admission } = this.#require()
-    await admission.ban(resolvePeer(this.peers(), peer))
+    // By its name nobody bans itself.
+    const others = this.peers().filter(({ isSelf }) => !isSelf)
+    await admission.ban(resolvePeer(others, peer))
   }
 
   deriveKey(purpose: string): Uint8Array {

@@ -11,16 +11,18 @@ import { startGateway } from '../../src/gateway/gateway.ts'
 import { findAccess } from '../../src/gateway/local-access.ts'
 import { silentLog } from '../../src/node/log.ts'
 import { rejectsWith } from '../support/expect.ts'
-import { ask, withGateway } from '../support/gateway-scene.ts'
+import { ask, sharedGateway, withGateway } from '../support/gateway-scene.ts'
 
-test('a gateway serves status and peers to who has the token', () =>
-  withGateway(async ({ node, ask: get, bearer }) => {
-    const { status, body } = await get('/api/v1/status', { headers: bearer })
-    assert.equal(status, 200)
-    assert.equal((JSON.parse(body) as { peer: string }).peer, node.status().peer)
-    const peers = await get('/api/v1/peers', { headers: bearer })
-    assert.equal((JSON.parse(peers.body) as unknown[]).length, 1)
-  }))
+const shared = sharedGateway()
+
+test('a gateway serves status and peers to who has the token', async () => {
+  const { node, ask: get, bearer } = shared()
+  const { status, body } = await get('/api/v1/status', { headers: bearer })
+  assert.equal(status, 200)
+  assert.equal((JSON.parse(body) as { peer: string }).peer, node.status().peer)
+  const peers = await get('/api/v1/peers', { headers: bearer })
+  assert.equal((JSON.parse(peers.body) as unknown[]).length, 1)
+})
 
 test('anybody may ask whether a peer is well', () =>
   withGateway(async ({ node, ask: get }) => {
@@ -32,14 +34,14 @@ test('anybody may ask whether a peer is well', () =>
     assert.equal((await get('/readyz')).status, 503)
   }))
 
-test('an invite can be made over HTTP', () =>
-  withGateway(async ({ ask: post, bearer }) => {
-    const headers = { ...bearer, 'content-type': 'application/json' }
-    const body = JSON.stringify({ role: 'storage', uses: 3, expiresInMs: 60_000, zone: 'z' })
-    const answer = await post('/api/v1/invites', { method: 'POST', headers, body })
-    assert.equal(answer.status, 201)
-    assert.match((JSON.parse(answer.body) as { token: string }).token, /^hf1/)
-  }))
+test('an invite can be made over HTTP', async () => {
+  const { ask: post, bearer } = shared()
+  const headers = { ...bearer, 'content-type': 'application/json' }
+  const body = JSON.stringify({ role: 'storage', uses: 3, expiresInMs: 60_000, zone: 'z' })
+  const answer = await post('/api/v1/invites', { method: 'POST', headers, body })
+  assert.equal(answer.status, 201)
+  assert.match((JSON.parse(answer.body) as { token: string }).token, /^hf1/)
+})
 
 const json = { 'content-type': 'application/json' }
 for (const [what, path, options, status] of [
@@ -93,14 +95,14 @@ for (const [what, path, options, status] of [
     413,
   ],
 ] as const)
-  test(`${what} is answered with ${status}`, () =>
-    withGateway(async ({ ask: send, bearer }) => {
-      const { headers, ...rest } = options as { headers?: Record<string, string> }
-      const answer = await send(path, { ...rest, headers: { ...bearer, ...headers } })
-      assert.equal(answer.status, status, answer.body)
-      assert.ok('error' in (JSON.parse(answer.body) as object))
-      assert.equal((await send('/healthz')).status, 200)
-    }))
+  test(`${what} is answered with ${status}`, async () => {
+    const { ask: send, bearer } = shared()
+    const { headers, ...rest } = options as { headers?: Record<string, string> }
+    const answer = await send(path, { ...rest, headers: { ...bearer, ...headers } })
+    assert.equal(answer.status, status, answer.body)
+    assert.ok('error' in (JSON.parse(answer.body) as object))
+    assert.equal((await send('/healthz')).status, 200)
+  })
 
 test('the token is for its owner alone, stays, and is refused when others can read it', () =>
   withGateway(async ({ directory, gateway, node }) => {

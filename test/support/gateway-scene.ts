@@ -6,10 +6,8 @@ import { after, before } from 'node:test'
 
 import { type Gateway, startGateway } from '../../src/gateway/gateway.ts'
 import { findAccess } from '../../src/gateway/local-access.ts'
-import type { ServedNode } from '../../src/gateway/route.ts'
-import { createNode } from '../../src/node/create-node.ts'
+import { createNode, type HoldfastNode } from '../../src/node/create-node.ts'
 import { silentLog } from '../../src/node/log.ts'
-import { memoryStore } from './memory-store.ts'
 import { withDirectory } from './temporary.ts'
 
 export interface Asked {
@@ -25,7 +23,7 @@ export interface Told {
 }
 
 export interface Scene {
-  readonly node: ServedNode
+  readonly node: HoldfastNode
   readonly gateway: Gateway
   readonly directory: string
   readonly ask: (path: string, asked?: Asked) => Promise<Told>
@@ -66,9 +64,8 @@ async function openScene(
   directory: string,
   { paceMs }: { readonly paceMs?: number } = {},
 ): Promise<{ readonly scene: Scene; readonly close: () => Promise<void> }> {
-  const peer = createNode({ dataDirectory: directory, listen: ['/ip4/127.0.0.1/tcp/0'] })
-  await peer.start()
-  const node = Object.assign(peer, memoryStore())
+  const node = createNode({ dataDirectory: directory, listen: ['/ip4/127.0.0.1/tcp/0'] })
+  await node.start()
   const options = { node, dataDirectory: directory, log: silentLog, paceMs }
   const gateway = await startGateway({ ...options, port: 0, mayMove: false })
   const { token } = await findAccess(directory)
