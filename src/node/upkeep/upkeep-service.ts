@@ -38,6 +38,7 @@ import { type HelperFault, isWrong } from './fragment-builder.ts'
 import { FragmentClaims } from './fragment-claims.ts'
 import { FragmentMover } from './fragment-mover.ts'
 import { type GroupParts, GroupUpkeep } from './group-upkeep.ts'
+import { LedGroups } from './led-groups.ts'
 import { nameOf } from './listed-segment.ts'
 import { OwnFragments } from './own-fragments.ts'
 import { joinedView } from './rebalance-view.ts'
@@ -45,7 +46,7 @@ import { Books } from './repair-books.ts'
 import { RepairLedger } from './repair-ledger.ts'
 import { SchemeTarget } from './scheme-target.ts'
 import { SegmentCutter } from './segment-cutter.ts'
-import { type Holding, type RebalanceShare, REPAIRS_MAX } from './upkeep-messages.ts'
+import { REPAIRS_MAX } from './upkeep-messages.ts'
 import { UpkeepNetwork } from './upkeep-network.ts'
 import { UPKEEP, type UpkeepSettings } from './upkeep-settings.ts'
 
@@ -87,7 +88,7 @@ export class UpkeepService implements Upkeep {
   readonly #drains: Drains
   readonly #tools: { readonly mover: FragmentMover; readonly cutter: SegmentCutter } | undefined
   readonly #desk: FaultDesk | undefined
-  readonly #groups = new Map<number, GroupUpkeep>()
+  readonly #groups: LedGroups
   readonly #tasks: Tasks
   readonly #unwatch: (() => void)[] = []
 
@@ -116,33 +117,37 @@ export class UpkeepService implements Upkeep {
     this.#tools = seal === undefined ? undefined : this.#makeTools(seal)
     this.#desk = this.#tools && this.#openDesk(this.#tools.mover)
     this.#own = this.#lookAfterOwn()
+    const tools = this.#tools
+    this.#groups = new LedGroups(
+      catalog,
+      group => tools && new GroupUpkeep(this.#partsFor(group, tools), this.#settings),
+    )
     this.#drains = new Drains({
       kv,
       seats,
       catalog,
       timers,
       holdings: async (seat, signal) => [
-        ...(await this.#holdings(seat, signal)),
+        ...(await this.#groups.holdings(seat, signal)),
         ...(await this.#network.holdings(seat, signal)),
       ],
-      led: () => new Set(this.#groups.keys()),
+      led: () => this.#groups.numbers,
       everyMs: this.#settings.drainEveryMs,
     })
   }
 
   upkeep(): UpkeepStatus {
-    const groups = [...this.#groups.values()]
-    const statuses = groups.map(({ driver }) => driver.status)
+    const { waiting, running, short, garbage } = this.#groups.status
     const { segments, bytes } = this.#books.totals
     return {
-      waiting: sum(statuses.map(({ waiting }) => waiting)) + (this.#desk?.waiting ?? 0),
-      running: sum(statuses.map(({ running }) => running)),
-      short: sum(statuses.map(({ short }) => short)),
+      waiting: waiting + (this.#desk?.waiting ?? 0),
+      running,
+      short,
       repairedSegments: segments,
       repairedBytes: bytes,
       audits: this.#scores.totals,
       scrub: this.#own.scrub,
-      garbage: sum(groups.map(({ sweeper }) => sweeper.garbage)),
+      garbage,
     }
   }
 
@@ -181,7 +186,7 @@ export class UpkeepService implements Upkeep {
     signal,
   }: CallOptions & { dryRun?: boolean } = {}): Promise<RebalanceView> {
     const within = AbortSignal.any([this.#tasks.signal, ...(signal === undefined ? [] : [signal])])
-    const own = await this.#rebalanceLed(dryRun, within)
+    const own = await this.#groups.rebalance(dryRun, within)
     const others = await this.#network.rebalance(dryRun, within)
     return joinedView(this.#options.seats.views(), [own, ...others])
   }
@@ -199,21 +204,19 @@ export class UpkeepService implements Upkeep {
 
   /** A peer does not have what the catalog lists under it: whoever leads looks what else it lacks. */
   reportLost(seat: number): void {
-    for (const { checker } of this.#groups.values()) checker.checkNow(seat)
+    this.#groups.checkNow(seat)
     this.#network.tellLost(seat)
   }
 
   /** Something was committed with fewer fragments than it should have. */
   reportDebt(): void {
-    for (const { driver } of this.#groups.values()) driver.debtsChanged()
+    this.#groups.debtsChanged()
     this.#network.tellDebts()
   }
 
   async close(): Promise<void> {
     for (const stop of this.#unwatch) stop()
-    const groups = [...this.#groups.values()]
-    this.#groups.clear()
-    await Promise.all([this.#tasks.stop('upkeep is closed'), ...groups.map(group => group.stop())])
+    await Promise.all([this.#tasks.stop('upkeep is closed'), this.#groups.close()])
     await this.#ledger.close()
   }
 
@@ -228,49 +231,24 @@ export class UpkeepService implements Upkeep {
     if (desk === undefined) return
     this.#tasks.start('mend', signal => desk.run(signal))
     this.#tasks.start('follow drains', signal => this.#drains.run(signal))
-    this.#unwatch.push(catalog.onLed(() => this.#follow()))
-    this.#unwatch.push(seats.onChange(() => this.#peersChanged()))
-    this.#follow()
+    this.#unwatch.push(catalog.onLed(() => this.#groups.follow()))
+    this.#unwatch.push(seats.onChange(() => this.#groups.peersChanged()))
+    this.#groups.follow()
   }
 
   #serve(): void {
     this.#network.serve({
       fault: fault => this.#desk?.report(fault),
-      lost: seat => {
-        for (const { checker } of this.#groups.values()) checker.checkNow(seat)
-      },
-      debts: () => {
-        for (const { driver } of this.#groups.values()) driver.debtsChanged()
-      },
+      lost: seat => this.#groups.checkNow(seat),
+      debts: () => this.#groups.debtsChanged(),
       claim: (claim, seat, isWeak) => {
         if (!this.#claims.canRead) throw cannotRead()
         return this.#claims.isListed(claim, seat, { isWeak })
       },
-      holds: (seat, signal) => this.#holdings(seat, signal),
+      holds: (seat, signal) => this.#groups.holdings(seat, signal),
       repairs: limit => this.#ledger.newest(Math.min(limit, REPAIRS_MAX)),
-      rebalance: (isDry, signal) => this.#rebalanceLed(isDry, signal),
+      rebalance: (isDry, signal) => this.#groups.rebalance(isDry, signal),
     })
-  }
-
-  /** Takes up the groups that this peer leads now, and lets go of the others. */
-  #follow(): void {
-    if (this.#tasks.signal.aborted) return
-    const led = new Set(this.#options.catalog.led())
-    for (const [group, upkeep] of this.#groups) {
-      if (led.has(group)) continue
-      this.#groups.delete(group)
-      this.#tasks.start('let go of a group', () => upkeep.stop())
-    }
-    for (const group of led) {
-      if (this.#groups.has(group) || this.#tools === undefined) continue
-      const upkeep = new GroupUpkeep(this.#partsFor(group, this.#tools), this.#settings)
-      this.#groups.set(group, upkeep)
-      upkeep.start()
-    }
-  }
-
-  #peersChanged(): void {
-    for (const { driver } of this.#groups.values()) driver.peersChanged()
   }
 
   #partsFor(
@@ -384,39 +362,7 @@ export class UpkeepService implements Upkeep {
     if (this.#options.seats.seatOf(peer) !== undefined) return
     throw new HoldfastError(`Cannot find ${peer}: it has no seat`, { code: 'NOT_A_MEMBER', peer })
   }
-
-  async #rebalanceLed(isDry: boolean, signal: AbortSignal): Promise<RebalanceShare> {
-    const shares: RebalanceShare[] = []
-    for (const { rebalancer } of this.#groups.values()) {
-      const plan = await rebalancer.plan(signal)
-      if (!isDry) rebalancer.carryOut(plan)
-      const shifts = plan.moves.map(({ from, to, segment }) => ({
-        from,
-        to,
-        bytes: segment.fragmentBytes,
-      }))
-      shares.push({ moves: plan.moves.length, bytes: plan.bytes, shifts })
-    }
-    return {
-      moves: shares.reduce((sum, { moves }) => sum + moves, 0),
-      bytes: shares.reduce((sum, { bytes }) => sum + bytes, 0),
-      shifts: shares.flatMap(({ shifts }) => shifts),
-    }
-  }
-
-  async #holdings(seat: number, signal: AbortSignal): Promise<readonly Holding[]> {
-    const { catalog } = this.#options
-    return Promise.all(
-      [...this.#groups.keys()].map(async group => {
-        const asked = { seat, after: undefined, limit: 1 }
-        const { items } = await catalog.askOf(group, 'segmentsOf', asked, { signal })
-        return { group, isEmpty: items.length === 0 }
-      }),
-    )
-  }
 }
-
-const sum = (numbers: readonly number[]): number => numbers.reduce((all, one) => all + one, 0)
 
 const cannotRead = (): HoldfastError =>
   new HoldfastError('Cannot read where a fragment belongs: this peer has no key', {

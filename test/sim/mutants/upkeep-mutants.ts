@@ -3,12 +3,6 @@ import type { Mutant } from './mutant.ts'
 /** Bugs of those who keep what is stored whole. */
 const changes: readonly Omit<Mutant, 'scenario' | 'tests'>[] = [
   {
-    name: 'repair counts suspects as dead',
-    file: 'placement/peer-view.ts',
-    find: `  state === 'alive' || state === 'suspect' || state === 'draining'`,
-    replace: `  state === 'alive' || state === 'draining'`,
-  },
-  {
     name: 'build new fragments from unverified cells',
     file: 'node/coder/stripe-coder.ts',
     find: `    if (wrong !== undefined) return wrong
@@ -79,7 +73,7 @@ const changes: readonly Omit<Mutant, 'scenario' | 'tests'>[] = [
   },
   {
     name: 'call a peer drained that holds something',
-    file: 'node/upkeep/upkeep-service.ts',
+    file: 'node/upkeep/led-groups.ts',
     find: `isEmpty: items.length === 0`,
     replace: `isEmpty: items.length >= 0`,
   },
