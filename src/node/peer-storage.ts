@@ -102,6 +102,7 @@ export async function startStorage(
   const opened = openStore({
     ...about,
     onFault: fault => upkeep.onReadFault(fault),
+    onLatency: ms => upkeep.foreground.observe('read', ms),
     onLost: ({ seat }) => upkeep.reportLost(seat),
   })
   started('store', () => opened.close())

@@ -28,6 +28,8 @@ export interface OpenStoreOptions {
   readonly secrets: (size: number) => Uint8Array
   /** Told of fragments that could not be read, or were not what they should be. */
   readonly onFault?: ((fault: ReadFault) => void) | undefined
+  /** Told how long each read of a fragment took, for those who must not slow readers down. */
+  readonly onLatency?: ((ms: number) => void) | undefined
   /** Told of fragments that the catalog lists and their peers lost before they were committed. */
   readonly onLost?: ((held: HeldFragment) => void) | undefined
 }
@@ -44,7 +46,7 @@ export function openStore(options: OpenStoreOptions): OpenedStore {
   const { environment, catalog, peers, seats, coder, networkKey, networkId, secrets } = options
   const { onFault = () => undefined, onLost = () => undefined } = options
   const { clock, timers, random, network } = environment
-  const pace = new PeerPace(clock)
+  const pace = new PeerPace(clock, options.onLatency)
   const keeper = new ReferenceKeeper({ timers, peers, seats, onLost })
   const store = new NetworkStore({
     environment,

@@ -24,14 +24,18 @@ interface Pace {
 
 export class PeerPace {
   readonly #clock: Clock
+  readonly #onTook: (ms: number) => void
   readonly #paces = new Map<PeerId, Pace>()
 
-  constructor(clock: Clock) {
+  /** @param onTook told of every answer that somebody waited for */
+  constructor(clock: Clock, onTook: (ms: number) => void = () => undefined) {
     this.#clock = clock
+    this.#onTook = onTook
   }
 
   /** It answered after so long. */
   took(peer: PeerId, ms: number): void {
+    this.#onTook(ms)
     const pace = this.#paceOf(peer)
     pace.samples[pace.count++ % SAMPLES] = ms
   }
