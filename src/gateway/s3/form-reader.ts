@@ -17,6 +17,8 @@ export interface Form {
   /** By their names in lower case. */
   readonly fields: ReadonlyMap<string, string>
   readonly fileName: string
+  /** As the browser has it. */
+  readonly fileType: string | undefined
   readonly file: AsyncIterable<Uint8Array>
 }
 
@@ -43,8 +45,8 @@ export async function readForm(
     if ((await input.until('\r\n', 2)).length > 0) throw malformed('there is no file')
     const { name, fileName, type } = headIn(await input.until('\r\n\r\n', FIELDS_BYTES_MAX))
     if (name === 'file') {
-      if (type !== undefined && !fields.has('content-type')) fields.set('content-type', type)
-      return { fields, fileName: fileName ?? '', file: input.pass(`\r\n--${boundary}`) }
+      const file = input.pass(`\r\n--${boundary}`)
+      return { fields, fileName: fileName ?? '', fileType: type, file }
     }
     fields.set(name, await input.until(`\r\n--${boundary}`, FIELDS_BYTES_MAX))
   }

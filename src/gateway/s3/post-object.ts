@@ -40,7 +40,7 @@ export async function postObject(call: S3Call, options: PostOptions): Promise<S3
   const fields = new Map(form.fields).set('bucket', bucket)
   const { asker, lengths } = await judge(fields, options)
   await options.authorize(asker, { bucket, key })
-  const formCall = { ...call, request: requestLike(call, form.fields), key: asker }
+  const formCall = { ...call, request: requestLike(call, form), key: asker }
   if (customerKey(formCall) !== undefined) throw notImplemented('customer keys in forms')
   const settings = settingsIn(formCall)
   const inspection = await Inspection.start(declaredIn(form.fields))
@@ -96,8 +96,8 @@ async function judge(fields: FormFields, options: PostOptions) {
 }
 
 /** The fields of a form as the headers that a PUT would have. */
-function requestLike(call: S3Call, fields: FormFields): S3Call['request'] {
-  const headers: IncomingHttpHeaders = Object.fromEntries(
+function requestLike(call: S3Call, { fields, fileType }: Form): S3Call['request'] {
+  const named = Object.fromEntries(
     [...fields]
       .filter(([name]) => headerFields.test(name))
       .map(([name, value]) => [
@@ -105,6 +105,7 @@ function requestLike(call: S3Call, fields: FormFields): S3Call['request'] {
         asWire(value),
       ]),
   )
+  const headers: IncomingHttpHeaders = { 'content-type': fileType, ...named }
   return Object.create(call.request, { headers: { value: headers } }) as S3Call['request']
 }
 

@@ -118,6 +118,7 @@ async function openReading(
     return { reading: await store.get(place, options), span: undefined }
   if (range?.type === 'from' && headerOf(call, 'if-range') === undefined) {
     const reading = await store.get(place, { ...options, from: range.from, to: range.to })
+    if (range.from >= reading.sizeBytes) throw unsatisfiable(call, reading.sizeBytes)
     return { reading, span: { from: reading.from, to: reading.to } }
   }
   for (let attempt = 1; ; attempt++) {
@@ -147,16 +148,16 @@ async function spanOf(
   const { sizeBytes } = info
   const from = range.type === 'from' ? range.from : Math.max(0, sizeBytes - range.count)
   if (from >= sizeBytes || (range.type === 'last' && range.count === 0))
-    throw new S3Error('InvalidRange', 'The requested range is not satisfiable', {
-      fields: {
-        RangeRequested: headerOf(call, 'range') ?? '',
-        ActualObjectSize: String(sizeBytes),
-      },
-      headers: { 'content-range': `bytes */${sizeBytes}` },
-    })
+    throw unsatisfiable(call, sizeBytes)
   const to = range.type === 'from' ? (range.to ?? sizeBytes) : sizeBytes
   return { from, to: Math.min(to, sizeBytes) }
 }
+
+const unsatisfiable = (call: S3Call, sizeBytes: number): S3Error =>
+  new S3Error('InvalidRange', 'The requested range is not satisfiable', {
+    fields: { RangeRequested: headerOf(call, 'range') ?? '', ActualObjectSize: String(sizeBytes) },
+    headers: { 'content-range': `bytes */${sizeBytes}` },
+  })
 
 async function partSpan(
   { store, signal }: S3Call,

@@ -76,18 +76,18 @@ export class S3Gateway {
   /** Answers a request, whatever becomes of it. */
   async serve(asked: S3Request): Promise<void> {
     const requestId = randomBytes(8).toString('hex').toUpperCase()
+    const { request, response } = asked
+    response.setHeader('x-amz-request-id', requestId)
+    response.setHeader('server', 'Holdfast')
     try {
-      const target = this.#targetOf(asked.request)
-      const shared = await this.#crossOrigin(asked.request, target)
-      try {
-        const answer = await this.#answer(asked, target, requestId)
-        if (answer === undefined) return
-        await this.#send(asked, requestId, { ...answer, headers: { ...shared, ...answer.headers } })
-      } catch (error) {
-        await this.#fail(asked, { error, requestId, shared })
-      }
+      const target = this.#targetOf(request)
+      // Set before anything can fail: a page is to see errors as well.
+      const shared = await this.#crossOrigin(request, target)
+      for (const [name, value] of Object.entries(shared)) response.setHeader(name, value)
+      const answer = await this.#answer(asked, target, requestId)
+      if (answer !== undefined) await this.#send(asked, answer)
     } catch (error) {
-      await this.#fail(asked, { error, requestId, shared: {} })
+      await this.#fail(asked, requestId, error)
     }
   }
 
@@ -109,10 +109,8 @@ export class S3Gateway {
     target: Target,
     requestId: string,
   ): Promise<S3Answer | undefined> {
-    const { request, response } = asked
+    const { request } = asked
     const facts = this.#facts
-    response.setHeader('x-amz-request-id', requestId)
-    response.setHeader('server', 'Holdfast')
     if (request.method === 'OPTIONS') return preflight({ facts, request, target })
     const isForm =
       request.method === 'POST' &&
@@ -203,7 +201,6 @@ export class S3Gateway {
 
   async #send(
     { request, response, isInvited }: S3Request,
-    requestId: string,
     { status, headers = {}, xml, text }: S3Answer,
   ): Promise<void> {
     const body = xml === undefined ? text : documentOf(xml)
@@ -213,7 +210,6 @@ export class S3Gateway {
     response.writeHead(status, {
       ...(xml !== undefined && { 'content-type': 'application/xml' }),
       ...(isBare ? {} : { 'content-length': String(Buffer.byteLength(body ?? '')) }),
-      'x-amz-request-id': requestId,
       ...headers,
       ...closing,
     })
@@ -222,14 +218,7 @@ export class S3Gateway {
     response.end()
   }
 
-  async #fail(
-    asked: S3Request,
-    {
-      error,
-      requestId,
-      shared,
-    }: { error: unknown; requestId: string; shared: Record<string, string> },
-  ): Promise<void> {
+  async #fail(asked: S3Request, requestId: string, error: unknown): Promise<void> {
     const { request, response } = asked
     if (response.destroyed || response.writableFinished) return
     const failure = translateFailure(error, /[?&]versionId=/.test(request.url ?? ''))
@@ -247,8 +236,7 @@ export class S3Gateway {
       response.destroy()
       return
     }
-    const answer = errorAnswer(failure, request, requestId)
-    await this.#send(asked, requestId, { ...answer, headers: { ...shared, ...answer.headers } })
+    await this.#send(asked, errorAnswer(failure, request, requestId))
   }
 }
 
