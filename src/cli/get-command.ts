@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 
 import type { Command } from 'commander'
 
+import { readKeyFile } from '../archive.ts'
 import { HoldfastError } from '../base/errors.ts'
 import { downloadFile, type DownloadOptions, downloadTo, findObject } from './download.ts'
 import { type Listed, objectsBelow } from './listing.ts'
@@ -21,6 +22,7 @@ import {
   textOf,
 } from './target.ts'
 import { Failures, Transfer, type TransferFlags } from './transfer.ts'
+import { headersOfKey } from './upload.ts'
 
 const FILES_AT_ONCE = 4
 
@@ -28,6 +30,7 @@ interface GetFlags extends TransferFlags {
   readonly recursive?: boolean
   readonly force?: boolean
   readonly version?: string
+  readonly key?: string
 }
 
 /** `holdfast get BUCKET/KEY [FILE]` */
@@ -38,6 +41,7 @@ export function getCommand(command: Command, signal: AbortSignal): void {
     .argument('[FILE]', 'where it goes: a file, a folder, or - for standard output', '.')
     .option('-r, --recursive', 'fetch all below a folder: KEY/a/b becomes FILE/a/b')
     .option('-f, --force', 'replace files that are there')
+    .option('--key <KEYFILE>', 'the key that it was stored under')
     .option('--version <VERSION>', 'an earlier version, see ls --versions')
     .addOption(dataOption())
     .option('-q, --quiet', 'say nothing but errors')
@@ -62,7 +66,8 @@ async function getObject(
 ): Promise<void> {
   const client = await PeerClient.connect(flags.data, signal)
   const transfer = new Transfer('get', flags)
-  const options = optionsOf(client, signal, flags, transfer)
+  const key = await keyOf(flags)
+  const options = optionsOf({ client, signal, flags, key, transfer })
   const info = await findObject(target, options)
   transfer.total = info.sizeBytes
   const file = path === '-' ? path : await fileFor(path, baseName(target.key))
@@ -90,19 +95,25 @@ async function getFolder(
   const client = await PeerClient.connect(flags.data, signal)
   const transfer = new Transfer('get', flags)
   const failures = new Failures()
+  const key = await keyOf(flags)
   let total = 0
   for await (const { sizeBytes } of objectsBelow(client, target)) total += sizeBytes
   transfer.total = total
-  const fetchOne = async ({ key }: Listed, within: AbortSignal): Promise<void> => {
+  const fetchOne = async (listed: Listed, within: AbortSignal): Promise<void> => {
     try {
-      const relative = key.slice(folderPrefix(target.key).length)
-      const options = optionsOf(client, within, flags, transfer)
-      await getInto({ bucket: target.bucket, key }, { folder, relative }, flags, options)
+      const relative = listed.key.slice(folderPrefix(target.key).length)
+      const options = optionsOf({ client, signal: within, flags, key, transfer })
+      await getInto(
+        { bucket: target.bucket, key: listed.key },
+        { folder, relative },
+        flags,
+        options,
+      )
       transfer.files++
     } catch (error) {
       within.throwIfAborted()
       transfer.clear()
-      failures.add(printable(key), error)
+      failures.add(printable(listed.key), error)
     }
   }
   await inParallel(objectsBelow(client, target), FILES_AT_ONCE, signal, fetchOne)
@@ -136,16 +147,26 @@ async function getInto(
   await downloadFile(await findObject(target, options), path, options)
 }
 
-const optionsOf = (
-  client: PeerClient,
-  signal: AbortSignal,
-  { version }: GetFlags,
-  transfer: Transfer,
-): DownloadOptions => ({
+const keyOf = async ({ key }: GetFlags): Promise<Uint8Array | undefined> =>
+  key === undefined ? undefined : readKeyFile(key)
+
+const optionsOf = ({
+  client,
+  signal,
+  flags: { version },
+  key,
+  transfer,
+}: {
+  client: PeerClient
+  signal: AbortSignal
+  flags: GetFlags
+  key: Uint8Array | undefined
+  transfer: Transfer
+}): DownloadOptions => ({
   client,
   signal,
   version,
-  headers: {},
+  headers: headersOfKey(key),
   onBytes: transfer.add,
   onSkipped: transfer.skip,
 })

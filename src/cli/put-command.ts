@@ -2,6 +2,7 @@ import { basename } from 'node:path'
 
 import { type Command, Option } from 'commander'
 
+import { readKeyFile } from '../archive.ts'
 import { codeOf } from '../base/errors.ts'
 import type { NodeStatus } from '../index.ts'
 import { formatBytes } from './format.ts'
@@ -22,6 +23,7 @@ import {
 } from './target.ts'
 import { Failures, Transfer, type TransferFlags } from './transfer.ts'
 import {
+  headersOfKey,
   type LocalFile,
   uploadFile,
   type UploadOptions,
@@ -36,6 +38,7 @@ interface PutFlags extends TransferFlags {
   readonly recursive?: boolean
   readonly type?: string
   readonly meta: Readonly<Record<string, string>>
+  readonly key?: string
   readonly new?: boolean
   readonly create: boolean
   readonly parallel: number
@@ -53,6 +56,10 @@ export function putCommand(command: Command, signal: AbortSignal): void {
       new Option('-m, --meta <NAME=VALUE>', 'something to keep beside it; may be repeated')
         .argParser(addMeta)
         .default({}, 'none'),
+    )
+    .option(
+      '--key <KEYFILE>',
+      'encrypt under this key too, which no peer has; see encode --new-key',
     )
     .option('-n, --new', 'refuse to replace what is there')
     .option('--no-create', 'refuse to make the bucket if there is none')
@@ -82,7 +89,8 @@ async function put(paths: readonly string[], flags: PutFlags, signal: AbortSigna
   const { network } = await client.get<NodeStatus>('/api/v1/status')
   if (flags.create) await makeBucket(client, target.bucket, flags)
   const transfer = new Transfer('put', flags)
-  const options = optionsOf({ client, signal, network, flags, transfer })
+  const key = flags.key === undefined ? undefined : await readKeyFile(flags.key)
+  const options = optionsOf({ client, signal, network, key, flags, transfer })
   try {
     if (sources.length === 1 && sources[0] === '-')
       await putStream(target, options, flags, transfer)
@@ -99,12 +107,14 @@ function optionsOf({
   client,
   signal,
   network,
+  key,
   flags,
   transfer,
 }: {
   client: PeerClient
   signal: AbortSignal
   network: string
+  key: Uint8Array | undefined
   flags: PutFlags
   transfer: Transfer
 }): Options {
@@ -118,6 +128,7 @@ function optionsOf({
       ...(flags.type !== undefined && { 'content-type': flags.type }),
       ...Object.fromEntries(meta),
     },
+    keyHeaders: headersOfKey(key),
     ifNoneMatch: flags.new === true ? '*' : undefined,
     onBytes: transfer.add,
     onSkipped: transfer.skip,

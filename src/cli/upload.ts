@@ -36,6 +36,8 @@ export interface UploadOptions {
   /** How many parts at a time. */
   readonly parallel: number
   readonly headers: Readonly<Record<string, string>>
+  /** What says under which key, with every piece; see `headersOfKey`. */
+  readonly keyHeaders: Readonly<Record<string, string>>
   readonly ifNoneMatch?: '*' | undefined
   /** Bytes that went out; fewer than none if they have to again. */
   readonly onBytes: (bytes: number) => void
@@ -52,7 +54,8 @@ export async function uploadFile(file: LocalFile, options: UploadOptions): Promi
 }
 
 function uploadWhole(file: LocalFile, options: UploadOptions): Promise<UploadResult> {
-  const { client, signal, target, headers, ifNoneMatch, onBytes } = options
+  const { client, signal, target, ifNoneMatch, onBytes } = options
+  const headers = { ...options.headers, ...options.keyHeaders }
   return retrying(signal, () =>
     sendSlice(file, { first: 0, end: file.sizeBytes }, onBytes, (body, length) =>
       client.send<UploadResult>({
@@ -70,18 +73,23 @@ function uploadWhole(file: LocalFile, options: UploadOptions): Promise<UploadRes
   )
 }
 
+/** Encrypts under a key of one's own: no peer can read it without. */
+export const headersOfKey = (key: Uint8Array | undefined): Record<string, string> =>
+  key === undefined ? {} : { 'x-holdfast-encryption-key': Buffer.from(key).toString('base64') }
+
 /** What comes of standard input has no size and cannot be had again: it goes in one piece. */
 export function uploadStream(
   source: AsyncIterable<Uint8Array>,
   options: Omit<UploadOptions, 'network' | 'parallel' | 'onSkipped'>,
 ): Promise<UploadResult> {
-  const { client, signal, target, headers, ifNoneMatch, onBytes } = options
+  const { client, signal, target, headers, keyHeaders, ifNoneMatch, onBytes } = options
   return client.send<UploadResult>({
     method: 'PUT',
     path: objectPath('objects', target),
     headers: {
       'content-type': contentTypeOf(target.key),
       ...headers,
+      ...keyHeaders,
       ...(ifNoneMatch !== undefined && { 'if-none-match': ifNoneMatch }),
     },
     body: metered(source, onBytes),
@@ -132,7 +140,7 @@ interface Slice {
 const uploadPart = (
   file: LocalFile,
   slice: Slice & { readonly part: number },
-  { client, signal, target, onBytes }: UploadOptions,
+  { client, signal, target, keyHeaders, onBytes }: UploadOptions,
   { upload }: UploadState,
 ): Promise<Wire<UploadedPart>> =>
   retrying(signal, () =>
@@ -140,7 +148,7 @@ const uploadPart = (
       client.send<Wire<UploadedPart>>({
         method: 'PUT',
         path: `${objectPath('uploads', target)}${queryOf({ upload, part: slice.part })}`,
-        headers: { 'content-length': length },
+        headers: { ...keyHeaders, 'content-length': length },
         body,
         signal,
       }),

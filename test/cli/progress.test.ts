@@ -33,6 +33,18 @@ test('a log gets a line every ten seconds', () => {
   assert.match(written[0] ?? '', /^encode \[#+\.+\] 40 %.*\n$/)
 })
 
+test('what was there before says nothing of the rate', () => {
+  const written: string[] = []
+  let nowMs = 0
+  const progress = new Progress('put', { write: text => written.push(text) }, () => nowMs)
+  nowMs = 10_000
+  progress.update(60_000_000, 100_000_000, 50_000_000)
+  assert.match(written[0] ?? '', / 60 % .* 1\.00 MB\/s {2}0:40 left\n$/)
+  nowMs = 20_000
+  progress.update(50_000_000, 100_000_000, 50_000_000)
+  assert.match(written[1] ?? '', / 0 B\/s {2}stalled\n$/)
+})
+
 test('a stream of unknown length shows no share of it', () => {
   const written: string[] = []
   let nowMs = 0

@@ -63,6 +63,14 @@ describe('the command line on a network', () => {
     assert.match(run('ls'), /^sea +\d{4}-/m)
   })
 
+  test('what is stored under a key of its own is read with it only', () => {
+    run('encode', 'small', '--out', 'fragments', '--new-key', 'own.key', '--quiet')
+    run('put', 'large', 'sea/secret', '--key', 'own.key')
+    assert.equal(tried('get', 'sea/secret', 'told').status, 4)
+    run('get', 'sea/secret', 'told', '--key', 'own.key')
+    assert.deepEqual(readFileSync(path('told')), readFileSync(path('large')))
+  })
+
   test('a copy is there at once, and stays when its source goes', () => {
     succeed(at(0), ['put', '-', 'sea/source', '--meta', 'depth=5'], 'bytes')
     run('cp', 'sea/source', 'sea/copies/')
