@@ -268,7 +268,10 @@ export class SystemGroup {
     if (group.role !== 'leader' || group.configuration.voters.length === 1) return
     this.node.transfer(group.group)
     await withDeadline(timers, { ms: HAND_OVER_MS, what: 'another leader' }, async limit => {
-      while (group.role === 'leader') await sleep(timers, HAND_OVER_LOOK_MS, limit)
+      // Until it is known who: what still comes in is sent on to it.
+      while (group.role === 'leader' || group.leader === undefined) {
+        await sleep(timers, HAND_OVER_LOOK_MS, limit)
+      }
     })
   }
 }

@@ -286,10 +286,12 @@ class ConsensusRun {
 
   #rot(): void {
     const peer = this.#unlucky
-    const files = peer?.drive.files().filter(({ sizeBytes }) => sizeBytes > 0) ?? []
-    if (peer === undefined || files.length === 0) return
-    this.#counts.rots++
+    if (peer === undefined) return
     this.#crash(peer)
+    // Of what the power cut has left.
+    const files = peer.drive.files().filter(({ sizeBytes }) => sizeBytes > 0)
+    if (files.length === 0) return
+    this.#counts.rots++
     const { path, sizeBytes, newest } = this.#random.pick(files)
     const isNewest = newest.sizeBytes > 0 && this.#random.chance(0.7)
     const position = isNewest
