@@ -3,6 +3,8 @@ import { SomeFailed } from './transfer.ts'
 
 export const EXIT_OK = 0
 export const EXIT_USAGE = 2
+/** 128 and the number of SIGPIPE, as shells have it. */
+export const EXIT_UNREAD = 141
 const EXIT_FAILED = 1
 const EXIT_NOT_FOUND = 3
 const EXIT_DENIED = 4

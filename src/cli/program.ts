@@ -5,7 +5,7 @@ import { completionCommand } from './completion-command.ts'
 import { decodeCommand } from './decode-command.ts'
 import { encodeCommand } from './encode-command.ts'
 import { eventsCommand } from './events-command.ts'
-import { EXIT_OK, EXIT_USAGE, exitCodeOf } from './exit-codes.ts'
+import { EXIT_OK, EXIT_UNREAD, EXIT_USAGE, exitCodeOf } from './exit-codes.ts'
 import { getCommand } from './get-command.ts'
 import { hintFor } from './hints.ts'
 import { interruption, Interrupted } from './interruption.ts'
@@ -25,6 +25,10 @@ import { clockCommand, groupsCommand, peersCommand, statusCommand } from './view
 /** Reads the arguments, runs the command they name, and returns the exit code. */
 export async function runProgram(args: readonly string[]): Promise<number> {
   const { signal, dispose } = interruption()
+  // Whoever read what we print has seen enough, `head` for one. A peer goes on without readers.
+  process.stdout.on('error', () => {
+    if (args[0] !== 'up') process.exit(EXIT_UNREAD)
+  })
   const program = createProgram(signal)
   try {
     if (args.length === 0) program.outputHelp()

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 
-import { scratchFolder } from '../../support/checkout.ts'
+import { run as runLine, scratchFolder } from '../../support/checkout.ts'
 import { buildProgram, killAll } from '../../support/processes.ts'
 import {
   ask,
@@ -37,6 +37,13 @@ describe('the command line on a network', () => {
   test('standard input and output are files too', () => {
     succeed(at(0), ['put', '-', 'sea/piped'], 'through a pipe')
     assert.equal(succeed(at(1), ['get', 'sea/piped', '-']), 'through a pipe')
+  })
+
+  test('a reader that has seen enough ends it without a word', () => {
+    const { main, peer } = at(0)
+    const line = `node ${main} get sea/large - --quiet --data ${peer.data} | head -c 10 | wc -c`
+    const { stdout, stderr } = runLine(line, folder)
+    assert.deepEqual([stdout.trim(), stderr], ['10', ''])
   })
 
   test('a folder goes in and out with everything below it', async () => {
