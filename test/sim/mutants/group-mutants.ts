@@ -93,8 +93,8 @@ const kvChanges: readonly Change[] = [
 const electionChanges: readonly Change[] = [
   {
     name: 'seat a learner that lacks the log',
-    file: 'consensus/election.ts',
-    find: `    if (late !== undefined) return this.#hold(view.catchingUp(late.replica))
+    file: 'consensus/election-seats.ts',
+    find: `    if (late !== undefined) return this.hold(this.view.catchingUp(late.replica))
 `,
     replace: `    void late
 `,
@@ -113,13 +113,13 @@ const electionChanges: readonly Change[] = [
   },
   {
     name: 'count the seats without a store for nothing in the cap',
-    file: 'consensus/election.ts',
-    find: `    const cap = zoneCap(stay.length + seats, view.zones)`,
-    replace: `    const cap = zoneCap(view.peersOf(stay).length + seats - 1, view.zones)`,
+    file: 'consensus/election-seats.ts',
+    find: `    const cap = zoneCap(stay.length + seats, this.view.zones)`,
+    replace: `    const cap = zoneCap(this.view.peersOf(stay).length + seats - 1, this.view.zones)`,
   },
   {
     name: 'replace the dead without a look at the majority',
-    file: 'consensus/election.ts',
+    file: 'consensus/election-seats.ts',
     find: `      if (healthy >= needed) continue
 `,
     replace: `      if (healthy >= 0 * needed) continue
@@ -151,14 +151,12 @@ const electionChanges: readonly Change[] = [
   },
   {
     name: 'remember nothing of a swap but its age',
-    file: 'consensus/election.ts',
-    find: `    this.#swap = undefined
+    file: 'consensus/election-swap.ts',
+    find: `    this.#pair = undefined
   }
-
-  /** A learner`,
+}`,
     replace: `  }
-
-  /** A learner`,
+}`,
   },
 ]
 

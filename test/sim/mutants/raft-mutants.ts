@@ -363,8 +363,8 @@ const driven: readonly Change[] = [
   {
     name: 'an unknown outcome is asked for again',
     file: 'node/consensus/leader-calls.ts',
-    find: `      given: error => unknown(group, reasonOf(error)),`,
-    replace: `      given: () => undefined,`,
+    find: `  outcome !== undefined && 'error' in outcome && isToTryAgain(outcome.error)`,
+    replace: `  outcome !== undefined && 'error' in outcome && !isAnswer(outcome.error)`,
   },
   {
     name: 'entries go before the snapshot is durable',
