@@ -22,6 +22,8 @@ export class StoreTown {
   readonly states: Map<PeerId, PeerView['state']> = new Map()
   readonly zones: Map<PeerId, string> = new Map()
   readonly faults: ReadFault[] = []
+  /** Peers that have not said yet what room they have. */
+  readonly newcomers: Set<PeerId> = new Set()
   /** Peers that send other bytes than they have. */
   readonly liars: Set<PeerId> = new Set()
   readonly #opened = new Map<PeerId, OpenedStore>()
@@ -108,7 +110,7 @@ export class StoreTown {
   }
 
   #viewOf(name: PeerId, seat: number): PeerView {
-    const isUp = this.town.names.includes(name)
+    const isUp = this.town.names.includes(name) && !this.newcomers.has(name)
     const usage = isUp ? this.town.peer(name).fragments.store.usage : undefined
     const capacityBytes = usage?.limitBytes ?? 0
     const freeBytes = usage === undefined || usage.isReadonly ? 0 : capacityBytes - usage.usedBytes

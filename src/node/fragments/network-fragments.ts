@@ -38,6 +38,7 @@ import type {
   FragmentReferenceName,
   ReadCells,
 } from './fragment-peers.ts'
+import { StreamGate } from './stream-gate.ts'
 import { StreamReader } from './stream-reader.ts'
 
 /** How long a small answer may take, and all of a bulk one. */
@@ -61,6 +62,7 @@ type Cells = AsyncIterable<Uint8Array> | Iterable<Uint8Array>
 export class NetworkFragments implements FragmentPeers {
   readonly #environment: NetworkFragmentsOptions['environment']
   readonly #store: FragmentStore
+  readonly #streams = new StreamGate()
 
   constructor({ environment, store }: NetworkFragmentsOptions) {
     this.#environment = environment
@@ -75,7 +77,7 @@ export class NetworkFragments implements FragmentPeers {
     }
     const message = encodePut({ id, ...rest })
     if (put.sizeBytes > REQUEST_CELLS_BYTES_MAX) {
-      return this.#putByStream(peer, message, cells, signal)
+      return this.#streams.pass(peer, signal, () => this.#putByStream(peer, message, cells, signal))
     }
     const parts: Uint8Array[] = [message]
     for await (const cell of cells) parts.push(cell.slice())
@@ -197,7 +199,9 @@ export class NetworkFragments implements FragmentPeers {
       return { leaves, cells: bytes }
     }
     const bounds = { ms: deadlineMs, what: 'cells of a fragment', signal }
-    return withDeadline(timers, bounds, within => this.#readByStream(peer, body, cells, within))
+    return withDeadline(timers, bounds, within =>
+      this.#streams.pass(peer, within, () => this.#readByStream(peer, body, cells, within)),
+    )
   }
 
   async #readByStream(

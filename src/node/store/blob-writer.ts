@@ -18,6 +18,7 @@ import { sleep } from '../../base/waiting.ts'
 import type { BlobInit } from '../../catalog/commands.ts'
 import type { ContentName, SegmentInit } from '../../catalog/records.ts'
 import type { Scheme } from '../../erasure/scheme.ts'
+import type { PeerView } from '../../placement/peer-view.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Coder } from '../coder/coder.ts'
 import { type CellsEvent, encodeStream } from '../coder/encode-stream.ts'
@@ -42,6 +43,9 @@ const INTENT_MS = 1_800_000
 const SEGMENTS_AT_ONCE = 2
 /** How many may be durable and not listed. */
 const UNLISTED_MAX = 32
+/** How long to wait for peers of which nothing is known yet, where there are too few others. */
+const NEWCOMER_MS = 5_000
+const LOOK_EVERY_MS = 50
 /** How long those holders are waited for that are not needed: as long as the needed ones took. */
 const LINGER_MS_MIN = 20
 const LINGER_MS_MAX = 250
@@ -120,7 +124,7 @@ export class BlobWriter {
   async write(source: AsyncIterable<Uint8Array>): Promise<void> {
     const { coder } = this.#drivers
     const { key } = this.#options
-    const scheme = this.#scheme()
+    const scheme = await this.#scheme()
     let batches: CellsEvent[] = []
     let giveBack: (() => void) | undefined
     try {
@@ -192,10 +196,21 @@ export class BlobWriter {
     for (const { job } of this.#unlisted) void job.over.then(() => keeper.release(job.surplus()))
   }
 
-  #scheme(): Scheme {
-    const { seats } = this.#drivers
+  /** What the peers allow; those that have just come are given a moment to say what they can take. */
+  async #scheme(): Promise<Scheme> {
+    const { seats, timers, clock } = this.#drivers
     const fragmentBytes = Math.min(this.#options.sizeBytes ?? 65_536, 16_777_216)
-    return targetScheme({ views: seats.views(), uptime: seats.uptime(), fragmentBytes })
+    const untilMs = clock.monotonicMs() + NEWCOMER_MS
+    for (;;) {
+      const views = seats.views()
+      try {
+        return targetScheme({ views, uptime: seats.uptime(), fragmentBytes })
+      } catch (error) {
+        const isNew = views.some(({ state, capacityBytes }) => isUnheard(state) && !capacityBytes)
+        if (!isNew || clock.monotonicMs() >= untilMs) throw error
+      }
+      await sleep(timers, LOOK_EVERY_MS, this.#signal)
+    }
   }
 
   /** Room for the cells of a segment that has just begun. */
@@ -338,6 +353,8 @@ export class BlobWriter {
     return this.#drivers.environment.clock.wallMs()
   }
 }
+
+const isUnheard = (state: PeerView['state']): boolean => state === 'alive' || state === 'suspect'
 
 function ignoreExpected(error: unknown): void {
   if (codeOf(error) === undefined) throw error

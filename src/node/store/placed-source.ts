@@ -7,7 +7,7 @@
  * and the peer is left alone for a second. So one that hangs costs a read a fraction of a second,
  * once.
  */
-import type { Clock, PeerId, Timers } from '../../base/environment.ts'
+import type { Clock, PeerId, Random, Timers } from '../../base/environment.ts'
 import { HoldfastError } from '../../base/errors.ts'
 import { sleep } from '../../base/waiting.ts'
 import type { Segment } from '../../catalog/records.ts'
@@ -17,6 +17,7 @@ import type { CellRange, FragmentPlace, FragmentSource } from '../coder/fragment
 import type { FragmentPeers, ReadCells } from '../fragments/fragment-peers.ts'
 import type { PeerPace } from './peer-pace.ts'
 import type { Seats } from './seats.ts'
+import { whileBusy } from './while-busy.ts'
 
 /** How long a peer may take that nobody can stand in for. */
 const FETCH_MS = 10_000
@@ -24,6 +25,7 @@ const FETCH_MS = 10_000
 export interface PlacedSourceDrivers {
   readonly clock: Clock
   readonly timers: Timers
+  readonly random: Random
   readonly peers: FragmentPeers
   readonly seats: Seats
   readonly pace: PeerPace
@@ -70,7 +72,8 @@ export class PlacedSource implements FragmentSource {
       if (!this.#wanted.delete(name)) return
       const { peers } = this.#drivers
       const id = formatFragmentId(place.id)
-      this.#from(place, peer => peers.leaves(peer, id, { deadlineMs: FETCH_MS, signal })).then(
+      const call = { deadlineMs: FETCH_MS, signal }
+      this.#from(place, signal, peer => peers.leaves(peer, id, call)).then(
         wanted.resolve,
         wanted.reject,
       )
@@ -89,11 +92,11 @@ export class PlacedSource implements FragmentSource {
     const name = nameOf(place)
     const leaves = this.#wanted.get(name)
     this.#wanted.delete(name)
-    if (leaves === undefined) return this.#from(place, peer => peers.cells(peer, id, range))
+    if (leaves === undefined) return this.#from(place, signal, peer => peers.cells(peer, id, range))
     // Whoever asked hears of a failure through the cells as well.
     leaves.promise.catch(() => undefined)
     try {
-      const found: ReadCells = await this.#from(place, peer => peers.read(peer, id, range))
+      const found: ReadCells = await this.#from(place, signal, peer => peers.read(peer, id, range))
       leaves.resolve(found.leaves)
       return found.cells
     } catch (error) {
@@ -116,6 +119,7 @@ export class PlacedSource implements FragmentSource {
 
   async #from<Found>(
     place: FragmentPlace,
+    signal: AbortSignal,
     fetch: (peer: PeerId) => Promise<Found>,
   ): Promise<Found> {
     const { clock, pace } = this.#drivers
@@ -123,7 +127,7 @@ export class PlacedSource implements FragmentSource {
     if (peer === undefined) throw nobody(place)
     const began = clock.monotonicMs()
     try {
-      const found = await fetch(peer)
+      const found = await whileBusy(this.#drivers, signal, () => fetch(peer))
       pace.took(peer, clock.monotonicMs() - began)
       return found
     } catch (error) {

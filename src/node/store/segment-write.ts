@@ -17,6 +17,7 @@ import type { FragmentPeers } from '../fragments/fragment-peers.ts'
 import { cellsOf, type EncodedSegment, idOf } from './encoded-segment.ts'
 import type { PeerPace } from './peer-pace.ts'
 import type { Seats } from './seats.ts'
+import { whileBusy } from './while-busy.ts'
 
 /** A holder that took nothing for this long is not counted on. */
 const STALL_MS = 600
@@ -192,7 +193,9 @@ export class SegmentWrite {
       leaseMs,
       signal: controller.signal,
     }
-    peers.put(peer, idOf(encoded, index), put, this.#cells(attempt)).then(
+    const putIt = (): Promise<unknown> =>
+      peers.put(peer, idOf(encoded, index), put, this.#cells(attempt))
+    whileBusy(this.#drivers, controller.signal, putIt).then(
       () => this.#stored(attempt),
       (error: unknown) => {
         // A full peer is as good to read from as ever.

@@ -283,3 +283,15 @@ test('a placement that has changed since it was looked up is looked up again', (
     assert.ok(Buffer.from(film).equals(await bytesOf(reading.body)))
     assert.equal(asked, 1)
   }))
+
+test('a write waits a moment for peers that have just come', () =>
+  StoreTown.play(3, async town => {
+    for (const name of ['b', 'c']) town.newcomers.add(name)
+    town.town.world.schedule(2_000, () => town.newcomers.clear())
+    await town.store('a').put(place, film)
+    assert.equal((await town.store('a').placement(place)).segments[0]?.m, 1)
+    for (const name of ['b', 'c']) town.newcomers.add(name)
+    const began = town.town.world.nowMs
+    await rejectsWith('TOO_FEW_PEERS', town.store('a').put(place, film))
+    assert.ok(town.town.world.nowMs - began < 6_000)
+  }))
