@@ -31,6 +31,7 @@ export class CatalogTown {
   readonly counts = { starts: 0, crashes: 0 }
   readonly #options: CatalogTownOptions
   readonly #sinceMs = new Map<string, number>()
+  readonly #excluded = new Set<string>()
   #isMade = false
 
   constructor(world: World, options: CatalogTownOptions) {
@@ -72,6 +73,11 @@ export class CatalogTown {
   loseDisk(name: string): void {
     this.crash(name, 'power')
     this.#machine(name).loseDisk()
+  }
+
+  /** The peer is not to vote any more, whatever it does. */
+  exclude(name: string): void {
+    this.#excluded.add(name)
   }
 
   citizen(name: string): Citizen {
@@ -147,7 +153,7 @@ export class CatalogTown {
         stateMs: forMs,
         upMs: isRunning ? forMs : 0,
         score: 1,
-        failing: [],
+        failing: this.#excluded.has(peer) ? ['flapping'] : [],
         flapsPerHour: 0,
       }
     })

@@ -18,6 +18,8 @@ interface State {
 export class MemoryKeyValue implements KeyValue {
   #current: State = { entries: [], values: new Map() }
   #isClosed = false
+  /** Pages are no longer than this, though more was asked for. */
+  pageRowsMax: number = Infinity
 
   async get(key: Uint8Array): Promise<Uint8Array<ArrayBuffer> | undefined> {
     return find(this.#state, key)
@@ -28,7 +30,7 @@ export class MemoryKeyValue implements KeyValue {
   }
 
   async page(range: KeyRange): Promise<KeyValueEntry[]> {
-    return pageOf(this.#state, range)
+    return pageOf(this.#state, { ...range, limit: Math.min(range.limit, this.pageRowsMax) })
   }
 
   async batch(changes: readonly KeyChange[]): Promise<void> {
@@ -61,6 +63,7 @@ export class MemoryKeyValue implements KeyValue {
   reopened(): MemoryKeyValue {
     const again = new MemoryKeyValue()
     again.#current = this.#current
+    again.pageRowsMax = this.pageRowsMax
     return again
   }
 

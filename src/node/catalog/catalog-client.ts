@@ -279,18 +279,19 @@ export class CatalogClient {
   ): Promise<Answered<AnswerOf<Type>>> {
     const { node, states, reach } = this.#options
     const state = states.state(group)
-    if (state !== undefined && node.group(group) !== undefined) {
-      if (isStale) return state.ask(programOf({ group, epoch }, type, asked))
-      if (reach.isHere(group)) {
-        await node.current(group, options)
-        return state.ask(programOf({ group, epoch }, type, asked))
-      }
+    if (state !== undefined && reach.isHere(group)) {
+      if (!isStale) await node.current(group, options)
+      return state.ask(programOf({ group, epoch }, type, asked))
     }
     const question = sentQuestions.encode({ group, epoch, question: { type, asked } })
-    const answer = isStale
-      ? await reach.queryStale(group, question, options)
-      : await reach.query(group, question, options)
-    return answersTo(type).decode(answer)
+    if (!isStale) return answersTo(type).decode(await reach.query(group, question, options))
+    try {
+      return answersTo(type).decode(await reach.queryStale(group, question, options))
+    } catch (error) {
+      // Nobody else can be asked: then what is here is as new as it gets.
+      if (state === undefined || !passing.has(codeOf(error) ?? '')) throw error
+      return state.ask(programOf({ group, epoch }, type, asked))
+    }
   }
 
   #ledHere(group: number): { propose: (bytes: Uint8Array) => Promise<Uint8Array> } {

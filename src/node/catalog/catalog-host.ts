@@ -44,6 +44,7 @@ const LOOK_EVERY_MS = 500
 /** How long a founder may take before another one is decided on. */
 const FOUNDING_MS = 10_000
 const CALL_MS = 2_000
+const REMOVED_MS = 60_000
 const STANDS_MAX = 10
 /** How often the copy of a bucket that a range begins inside is compared with the bucket. */
 const MIRROR_EVERY_MS = 5_000
@@ -54,6 +55,8 @@ export class CatalogHost {
   /** What was written of each group's members. */
   readonly #told = new Map<number, string>()
   readonly #mirrors: BucketMirrors
+  /** Since when a replica here is no member any more. */
+  readonly #removedMs = new Map<number, number>()
   readonly #mirroredMs = new Map<number, number>()
   /** A decision that nothing has come of yet, and since when it is known. */
   #waiting: { readonly founder: string; readonly sinceMs: number } | undefined
@@ -104,6 +107,7 @@ export class CatalogHost {
     try {
       await this.#takeUp()
       await this.#found()
+      await this.#dropRemoved()
       for (const group of this.#led) await this.#tell(group)
     } catch (error) {
       if (codeOf(error) === undefined) throw error
@@ -130,6 +134,18 @@ export class CatalogHost {
       node.stand(group)
       await sleep(environment.timers, STAND_EVERY_MS, this.#call.signal)
       if (node.group(group)?.leader !== undefined) return
+    }
+  }
+
+  /** Replicas that were removed and are not wanted back take room for nothing. */
+  async #dropRemoved(): Promise<void> {
+    const { node, environment } = this.#options
+    const nowMs = environment.clock.monotonicMs()
+    for (const { group, configuration, isMember } of node.groups) {
+      const isRemoved = configuration.voters.length > 0 && !isMember
+      if (group === SYSTEM_GROUP || !isRemoved) this.#removedMs.delete(group)
+      else if (!this.#removedMs.has(group)) this.#removedMs.set(group, nowMs)
+      else if (nowMs - (this.#removedMs.get(group) ?? nowMs) >= REMOVED_MS) await node.drop(group)
     }
   }
 

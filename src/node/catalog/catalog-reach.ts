@@ -41,7 +41,8 @@ export class CatalogReach {
 
   /** Whether the replica here, if there is one, is of use for what must be the newest. */
   isHere(group: number): boolean {
-    return this.#options.node.group(group)?.leader !== undefined
+    const replica = this.#options.node.group(group)
+    return replica?.leader !== undefined && replica.isMember
   }
 
   propose(group: number, command: Uint8Array, options: ReachOptions): Promise<Uint8Array> {

@@ -160,14 +160,18 @@ export class ConsensusNode {
   /** Ends a group's replica here and removes what there is of it. */
   async drop(group: number): Promise<void> {
     const running = this.#groups.get(group)
-    running?.stop('the group has gone')
-    await running?.ended()
-    this.#groups.delete(group)
-    this.#damaged.delete(group)
-    if (this.#options.wal.group(group) !== undefined) {
+    if (running === undefined) return
+    // Until it is gone nobody is to begin anew here.
+    this.#unopened.add(group)
+    try {
+      running.stop('the group has gone')
+      await running.ended()
+      this.#groups.delete(group)
       await this.#options.wal.append([{ type: 'drop', group }])
+      await this.#states.erase(group)
+    } finally {
+      this.#unopened.delete(group)
     }
-    await this.#states.erase(group)
     this.#options.changed?.(group)
   }
 

@@ -1,7 +1,7 @@
 import { AssertionError } from '../../base/assert.ts'
 import type { Clock, Random } from '../../base/environment.ts'
 import { HoldfastError } from '../../base/errors.ts'
-import type { Configuration, Membership } from '../../consensus/configuration.ts'
+import { type Configuration, type Membership, replicasOf } from '../../consensus/configuration.ts'
 import { describe } from '../../consensus/describe.ts'
 import type { ReplicaId } from '../../consensus/entry.ts'
 import { Leader } from '../../consensus/leader.ts'
@@ -126,6 +126,11 @@ export class RaftGroup {
 
   get configuration(): Configuration {
     return this.#raft.configuration
+  }
+
+  /** Whether this replica is a member, as far as it knows: one that was removed learns nothing more. */
+  get isMember(): boolean {
+    return replicasOf(this.configuration).includes(this.replica)
   }
 
   /** How far the state machine is. */

@@ -148,9 +148,9 @@ export class SystemGroup {
     return this.#options.afterTurn
   }
 
-  /** Whether there is a replica here that runs. */
+  /** Whether there is a replica here that is a member. */
   get isHere(): boolean {
-    return this.node.group(SYSTEM_GROUP) !== undefined
+    return this.node.group(SYSTEM_GROUP)?.isMember === true
   }
 
   /** The groups that have a replica here. */

@@ -126,6 +126,29 @@ test('a bucket in several ranges is changed and deleted in all of them', () =>
     await catalog.propose(putInline({ ...place, key: 'z' }, 'y'))
   }))
 
+test('a peer whose replica was removed asks the others, and keeps nothing of it', () =>
+  inTown(async town => {
+    const { catalog } = town.citizen('d')
+    await catalog.propose(createBucket('aaa'))
+    await catalog.propose(putInline(place, 'x'))
+    const leader = town.leaderOf(1)
+    const group = leader?.node.group(1)
+    assert.ok(leader !== undefined && group !== undefined)
+    const [out] = group.configuration.voters.filter(voter => voter !== group.replica)
+    const left = group.configuration.voters.filter(voter => voter !== out)
+    const gone = out?.split('/', 1)[0] ?? ''
+    town.exclude(gone)
+    await leader.node.change(1, { voters: left, learners: [] })
+    await town.world.sleep(2_000)
+    await leader.catalog.propose(putInline(place, 'y'))
+    assert.equal(await textAt(town, gone, 'k'), 'y')
+    await town.until('its replica is gone', 90_000, () => {
+      return town.citizen(gone).node.group(1) === undefined
+    })
+    assert.deepEqual(town.citizen(gone).states.groups, [])
+    assert.equal(await textAt(town, gone, 'k'), 'y')
+  }))
+
 test('a range that holds too much is split by itself', () =>
   inTown(
     async town => {

@@ -200,6 +200,40 @@ test('a file that came just before a crash is taken up at the start, a broken on
     assert.equal(range?.epoch, 1)
   }))
 
+test('all states are found, however short the pages of the store are', () =>
+  withBench(async bench => {
+    await bench.register()
+    await bench.apply(bench.command(createBucket('aaa')))
+    for (const group of [5, 6, 7]) await bench.states.open(group)
+    const before = await bench.hash(7)
+    bench.keyValue.pageRowsMax = 1
+    await bench.open()
+    assert.deepEqual(bench.states.groups, [GROUP, 5, 6, 7])
+    await bench.states.open(7)
+    assert.equal(await bench.hash(7), before)
+  }))
+
+test('a group that is erased leaves nothing, and those that share its space lose nothing', () =>
+  withBench(async bench => {
+    await bench.register()
+    await bench.apply(bench.command(createBucket('aaa')))
+    for (const key of ['a', 'z'])
+      await bench.apply(bench.command(putInline({ ...place, key }, key)))
+    const at = { bucket: 'aaa', key: 'm' }
+    await bench.apply(bench.command({ type: 'splitRange', at, child: CHILD }))
+    const before = await bench.hash()
+    await bench.states.erase(CHILD)
+    assert.equal(await bench.hash(), before)
+    assert.deepEqual(bench.states.groups, [GROUP])
+    await bench.states.erase(GROUP)
+    const all = { after: new Uint8Array(0), before: Uint8Array.of(255), limit: 100 }
+    const left = await bench.keyValue.page(all)
+    assert.deepEqual(
+      left.map(({ key }) => String.fromCharCode(key[1] ?? 0)),
+      ['n'],
+    )
+  }))
+
 test('what time a command has rises, whatever the leaders believe', () =>
   withBench(async bench => {
     await bench.register()

@@ -66,9 +66,9 @@ const changes: readonly Change[] = [
   {
     name: 'answer from the replica here as it is',
     file: 'node/catalog/catalog-client.ts',
-    find: `        await node.current(group, options)
-        return state`,
-    replace: `        return state`,
+    find: `      if (!isStale) await node.current(group, options)
+`,
+    replace: ``,
   },
   {
     name: 'take a command under any epoch of its range',
