@@ -33,8 +33,9 @@ const streams: ReadonlyMap<string, { readonly isSigned: boolean; readonly hasTra
  */
 export async function openBody(call: S3Call, fallback?: ChecksumAlgorithm): Promise<RequestBody> {
   const { headers } = call.request
-  const { payload, signing } = call.proof ?? {}
-  // Of a presigned request checksums count only as headers, for some sign those of nothing.
+  const { signing } = call.proof ?? {}
+  // Somebody unknown may wrap a body too.
+  const payload = call.proof?.payload ?? headers['x-amz-content-sha256']?.toString()
   const declared = declaredIn(headers, payload)
   const stream = streamOf(payload)
   if (declared.sizeBytes === undefined)

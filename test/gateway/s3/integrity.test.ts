@@ -214,4 +214,30 @@ s3Suite('what is said of a body over S3', town => {
       [],
     )
   })
+
+  test('who may write without a key may wrap the body as well, and is held to what it says', async () => {
+    const bucket = await town.bucket()
+    const path = `/${bucket}/k`
+    const policy = JSON.stringify({
+      Statement: {
+        Effect: 'Allow',
+        Principal: '*',
+        Action: 's3:PutObject',
+        Resource: `arn:aws:s3:::${bucket}/*`,
+      },
+    })
+    await ask('PUT', `/${bucket}`, { query: 'policy', body: policy })
+    const send = (word: string, body: string) =>
+      ask('PUT', path, {
+        isAnonymous: true,
+        body,
+        headers: { 'x-amz-content-sha256': word, 'x-amz-decoded-content-length': '4' },
+      })
+    const chunked = '4\r\nbody\r\n0\r\n\r\n'
+    assert.equal((await send('0'.repeat(64), 'body')).code, 'XAmzContentSHA256Mismatch')
+    assert.equal((await send('STREAMING-AWS4-HMAC-SHA256-PAYLOAD', chunked)).code, 'InvalidRequest')
+    assert.equal((await ask('GET', path)).code, 'NoSuchKey')
+    assert.equal((await send('STREAMING-UNSIGNED-PAYLOAD-TRAILER', chunked)).status, 200)
+    assert.equal((await ask('GET', path)).text, 'body')
+  })
 })
