@@ -241,5 +241,5 @@ async function isDone(work: Promise<unknown>): Promise<boolean> {
 }
 
 async function* cellsOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += CELL_BYTES) yield bytes.slice(at, at + CELL_BYTES)
+  for (let at = 0; at < bytes.length; at += CELL_BYTES) yield bytes.subarray(at, at + CELL_BYTES)
 }

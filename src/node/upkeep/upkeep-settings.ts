@@ -43,5 +43,5 @@ export const UPKEEP: UpkeepSettings = {
   schemeAgainMs: DAY_MS / 24,
   shrinkAfterMs: 900_000,
   drainEveryMs: 2_000,
-  budgetBytes: 64 << 20,
+  budgetBytes: 32 << 20,
 }
