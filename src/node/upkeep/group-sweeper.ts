@@ -44,6 +44,8 @@ const STEPS_MAX = 1_000
 const PEERS_AT_ONCE = 8
 const CALL_MS = 5_000
 const COMMAND_MS = 10_000
+/** What says that the peer itself does not answer. */
+const silentCodes: ReadonlySet<string> = new Set(['TIMEOUT', 'PEER_UNREACHABLE', 'BUSY'])
 
 export class GroupSweeper {
   readonly #options: GroupSweeperOptions
@@ -152,8 +154,9 @@ export class GroupSweeper {
         if (state === 'gone' || state === 'dead' || state === undefined) continue
         for (const fragment of fragments) {
           if (silent.has(seat)) break
-          if (await this.#tell(fragment, signal)) told.push(fragment.row)
-          else silent.add(seat)
+          const outcome = await this.#tell(fragment, signal)
+          if (outcome === 'told') told.push(fragment.row)
+          else if (outcome === 'silent') silent.add(seat)
         }
       }
     }
@@ -161,22 +164,24 @@ export class GroupSweeper {
     return told
   }
 
-  async #tell(garbage: GarbageFragment, signal: AbortSignal): Promise<boolean> {
+  /** One fragment that its peer cannot deal with keeps no others waiting; a peer that is silent does. */
+  async #tell(garbage: GarbageFragment, signal: AbortSignal): Promise<'told' | 'later' | 'silent'> {
     const { peers, peerAt, graceMs } = this.#options
     const { fragment, generation, index } = garbage
     const peer = peerAt(fragment.seat)
-    if (peer === undefined) return false
+    if (peer === undefined) return 'later'
     const name = formatFragmentId(decodeFragmentId(fragment.id))
     const segment = referenceOf(garbage, generation)
     try {
       const call = { deadlineMs: CALL_MS, signal }
       await peers.release(peer, name, { segment, index, graceMs }, call)
-      return true
+      return 'told'
     } catch (error) {
       const code = codeOf(error)
       if (code === undefined || signal.aborted) throw error
-      // It is not there any more: nothing to drop.
-      return code === 'FRAGMENT_MISSING'
+      // It is not there any more, or nobody there knows whose it was: nothing to drop.
+      if (code === 'FRAGMENT_MISSING' || code === 'FRAGMENT_CORRUPT') return 'told'
+      return silentCodes.has(code) ? 'silent' : 'later'
     }
   }
 

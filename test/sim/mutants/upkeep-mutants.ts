@@ -38,8 +38,8 @@ const changes: readonly Omit<Mutant, 'scenario' | 'tests'>[] = [
   {
     name: 'forget garbage that no peer was told of',
     file: 'node/upkeep/group-sweeper.ts',
-    find: `          if (await this.#tell(fragment, signal)) told.push(fragment.row)`,
-    replace: `          if ((await this.#tell(fragment, signal)) || seat > 0) told.push(fragment.row)`,
+    find: `          if (outcome === 'told') told.push(fragment.row)`,
+    replace: `          if (outcome !== 'later') told.push(fragment.row)`,
   },
   {
     name: 'forget the garbage of peers that are away',
