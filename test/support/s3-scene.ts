@@ -15,6 +15,8 @@ import { S3Client } from './s3-client.ts'
 
 export interface S3Scene extends RealStore {
   readonly gateway: Gateway
+  /** Where its token lies. */
+  readonly directory: string
   readonly keys: KeyRing
   readonly key: AccessKey
   /** Signs with a key that may do everything. */
@@ -49,7 +51,7 @@ export function withS3(body: (scene: S3Scene) => Promise<void>): Promise<void> {
     })
     const s3 = new S3Client(gateway.url, key)
     try {
-      await body({ ...real, gateway, keys, key, s3, logged })
+      await body({ ...real, gateway, directory, keys, key, s3, logged })
     } finally {
       await gateway.stop()
       rmSync(directory, { recursive: true, force: true })
