@@ -254,6 +254,7 @@ class Libp2pNetwork implements NetworkHost {
     signal?.throwIfAborted()
     await this.#connections.connect(to, signal)
     if (isPrompt(protocol)) await this.#wires?.ensure(to)
+    signal?.throwIfAborted()
     const isBulk = !isPrompt(protocol)
     const carried = isBulk ? await this.#lane?.open(to, protocol, signal) : undefined
     return carried ?? this.#streams.open(to, protocol, signal)

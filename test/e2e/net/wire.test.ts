@@ -113,6 +113,18 @@ test('a wire that cannot be reached costs one attempt, and libp2p carries the re
     assert.equal(a.events.filter(({ type }) => type === 'wire-failed').length, 1)
   }))
 
+test('who gives up while a wire is made gets no stream', () =>
+  withPair(async (a, b) => {
+    let opened = 0
+    b.host.onStream('raft/x', () => (opened += 1))
+    const controller = new AbortController()
+    const opening = a.host.openStream(b.host.self, 'raft/x', controller.signal)
+    const reason = new Error('enough')
+    controller.abort(reason)
+    await assert.rejects(opening, reason)
+    assert.equal(opened, 0)
+  }))
+
 test('two that call each other at once both get through', () =>
   withPair(async (a, b) => {
     for (const { host } of [a, b]) host.onStream('raft/x', () => undefined)
