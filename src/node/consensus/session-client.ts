@@ -11,7 +11,7 @@
  */
 import type { Clock, Timers } from '../../base/environment.ts'
 import { codeOf, HoldfastError } from '../../base/errors.ts'
-import { sleep } from '../../base/waiting.ts'
+import { sleep, withDeadline } from '../../base/waiting.ts'
 import {
   decodeSessionReply,
   encodeSessionRequest,
@@ -37,12 +37,16 @@ const ATTEMPT_MS = 1_500
 const AGAIN_MS = 50
 /** Commands at once: half of what a session bears, for those given up count until the next. */
 const COMMANDS_MAX: number = SESSION_WINDOW / 2
+/** Commands that may wait for others to be done. */
+const WAITING_MAX = 4_096
 
 export class SessionClient {
   readonly #options: SessionClientOptions
   #session: ClientSession | undefined
   #registering: Promise<ClientSession> | undefined
   #commands = 0
+  /** In the order in which they came. */
+  readonly #waiting = new Set<() => void>()
 
   constructor(options: SessionClientOptions) {
     this.#options = options
@@ -54,13 +58,45 @@ export class SessionClient {
    *   `OUTCOME_UNKNOWN`
    */
   async once(payload: Uint8Array, options: OnceOptions): Promise<Uint8Array> {
-    if (this.#commands >= COMMANDS_MAX) throw busy()
-    this.#commands++
+    const { clock } = this.#options
+    const startMs = clock.monotonicMs()
+    await this.#enter(options)
     try {
-      return await this.#once(payload, options)
+      const deadlineMs = Math.max(1, options.deadlineMs - (clock.monotonicMs() - startMs))
+      return await this.#once(payload, { ...options, deadlineMs })
     } finally {
-      this.#commands--
+      this.#leave()
     }
+  }
+
+  /** Waits in line where a session bears no more. */
+  async #enter({ deadlineMs, signal }: OnceOptions): Promise<void> {
+    if (this.#commands < COMMANDS_MAX) {
+      this.#commands++
+      return
+    }
+    if (this.#waiting.size >= WAITING_MAX) throw busy()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#waiting.add(resolve)
+    try {
+      const turn = { ms: deadlineMs, what: 'a turn', signal }
+      await withDeadline(this.#options.timers, turn, () => promise)
+    } catch (error) {
+      // Its turn may have come in the same moment: then it is the next one's.
+      if (!this.#waiting.delete(resolve)) this.#leave()
+      throw codeOf(error) === 'TIMEOUT' ? busy() : error
+    }
+  }
+
+  /** Gives its place to whoever waited longest. */
+  #leave(): void {
+    const [next] = this.#waiting
+    if (next === undefined) {
+      this.#commands--
+      return
+    }
+    this.#waiting.delete(next)
+    next()
   }
 
   async #once(payload: Uint8Array, options: OnceOptions): Promise<Uint8Array> {
@@ -203,8 +239,8 @@ const registration = (timeMs: number): Uint8Array =>
   encodeSessionRequest({ type: 'register', timeMs })
 
 function busy(): HoldfastError {
-  const details = { code: 'BUSY', what: 'commands', limit: COMMANDS_MAX } as const
-  return new HoldfastError(`Cannot write: ${COMMANDS_MAX} commands are under way`, details)
+  const details = { code: 'BUSY', what: 'commands', limit: WAITING_MAX } as const
+  return new HoldfastError('Cannot write: too many commands wait for their turn', details)
 }
 
 const strange = (type: string): HoldfastError =>

@@ -216,15 +216,31 @@ for (const [what, answers, wanted] of scripts) {
   })
 }
 
-test('too many writes at once are turned away', async () => {
+test('writes that a session cannot bear at once wait for their turn, until their time is over', async () => {
   const { world } = new MapGroup(1, 1_000)
-  const { promise } = Promise.withResolvers<Uint8Array>()
-  const client = new KvClient({
-    group: { ...scripted([]), propose: () => promise },
-    clock: { monotonicMs: () => 0, wallMs: () => 0 },
-    timers: { after: (ms, callback) => world.schedule(ms, callback) },
+  await world.play(async () => {
+    const stuck = Promise.withResolvers<void>()
+    let begun = 0
+    const answers = scripted([registered])
+    const client = new KvClient({
+      group: {
+        ...answers,
+        propose: async (command, options) => {
+          if (begun++ === 0) return answers.propose(command, options)
+          await stuck.promise
+          return encodeSessionReply(done)
+        },
+      },
+      clock: { monotonicMs: () => world.nowMs, wallMs: () => world.nowMs },
+      timers: { after: (ms, callback) => world.schedule(ms, callback) },
+    })
+    const put = (deadlineMs: number): Promise<number> =>
+      client.put('k', fromUtf8('x'), { deadlineMs })
+    const all = Array.from({ length: SESSION_WINDOW / 2 + 20 }, () => put(60_000))
+    await world.sleep(1_000)
+    assert.equal(begun, 1 + SESSION_WINDOW / 2)
+    await assert.rejects(put(500), error => codeOf(error) === 'BUSY')
+    stuck.resolve()
+    assert.deepEqual(new Set(await Promise.all(all)), new Set([4]))
   })
-  for (let at = 0; at < SESSION_WINDOW / 2; at++)
-    void client.put('k', fromUtf8('x')).catch(() => undefined)
-  await assert.rejects(client.put('k', fromUtf8('x')), error => codeOf(error) === 'BUSY')
 })
