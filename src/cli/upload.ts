@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
 
-import { codeOf } from '../base/errors.ts'
+import { codeOf, HoldfastError } from '../base/errors.ts'
 import type { UploadedPart, UploadName, Written } from '../index.ts'
 import { contentTypeOf } from './content-type.ts'
 import { inParallel, retrying } from './parallel.ts'
@@ -114,6 +115,7 @@ async function uploadParts(file: LocalFile, options: UploadOptions): Promise<Upl
     const { etag } = await uploadPart(file, slice, { ...options, signal: within }, state)
     done.set(slice.part, etag)
   })
+  await mustBeUnchanged(file)
   const parts = slices.map(({ part }) => ({ part, etag: done.get(part) }))
   const written = await retrying(signal, () =>
     client.send<UploadResult>({
@@ -129,6 +131,16 @@ async function uploadParts(file: LocalFile, options: UploadOptions): Promise<Upl
   )
   await dropState(path)
   return written
+}
+
+/** Parts of two states of a file would make one that never was. */
+async function mustBeUnchanged({ path, sizeBytes, modifiedMs }: LocalFile): Promise<void> {
+  const { size, mtimeMs } = await stat(path)
+  if (size === sizeBytes && mtimeMs === modifiedMs) return
+  throw new HoldfastError(`Cannot store ${path}: it changed while it was uploaded; try again`, {
+    code: 'BUSY',
+    what: path,
+  })
 }
 
 interface Slice {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { contentTypeOf } from '../../src/cli/content-type.ts'
 import { filesBelow, pathBelow } from '../../src/cli/local-files.ts'
+import { PeerClient } from '../../src/cli/peer-client.ts'
 import {
   dropState,
   isUploadState,
@@ -12,7 +13,9 @@ import {
   statePath,
   writeState,
 } from '../../src/cli/upload-state.ts'
-import { partBytesOf, slicesOf } from '../../src/cli/upload.ts'
+import { partBytesOf, slicesOf, uploadFile } from '../../src/cli/upload.ts'
+import { rejectsWith } from '../support/expect.ts'
+import { withGateway } from '../support/gateway-scene.ts'
 import { withDirectory } from '../support/temporary.ts'
 
 const MIB = 2 ** 20
@@ -55,6 +58,31 @@ test('what was begun is found again for the same file and place only', () =>
     assert.equal(await readState(path, state), undefined)
     await dropState(path)
     assert.equal(await writeState(join(directory, 'none', 'x'), state), false)
+  }))
+
+test('a file that changes while its parts go out is not stored as what it never was', () =>
+  withGateway(async ({ node, directory }) => {
+    await node.createBucket('sea')
+    const path = join(directory, 'film')
+    const sizeBytes = 64 * MIB + 1
+    writeFileSync(path, new Uint8Array(sizeBytes))
+    const { signal } = new AbortController()
+    const upload = uploadFile(
+      { path, sizeBytes, modifiedMs: statSync(path).mtimeMs },
+      {
+        client: await PeerClient.connect(directory, signal),
+        signal,
+        target: { bucket: 'sea', key: 'film' },
+        network: node.status().network,
+        parallel: 1,
+        headers: {},
+        keyHeaders: {},
+        onBytes: () => utimesSync(path, 1, 1),
+        onSkipped: () => undefined,
+      },
+    )
+    await rejectsWith('BUSY', upload)
+    await rejectsWith('NO_SUCH_KEY', node.head({ bucket: 'sea', key: 'film' }))
   }))
 
 test('a folder gives its files, without what transfers left there', () =>
