@@ -11,8 +11,8 @@ export interface EncodedSegment {
   /** Stored bytes, without padding. */
   readonly lengthBytes: number
   readonly fragments: readonly { readonly id: FragmentId; readonly sizeBytes: number }[]
-  /** All its cells, in order; they belong to whoever has the segment until `releaseCells`. */
-  readonly batches: readonly CellsEvent[]
+  /** All its cells, in order; none any more after `releaseCells`. */
+  readonly batches: CellsEvent[]
 }
 
 export const idOf = ({ fragments }: EncodedSegment, column: number): string =>
@@ -26,8 +26,9 @@ export function* cellsOf(
   for (const { columns } of batches) yield* columns[column] ?? []
 }
 
+/** Gives the memory of the cells back; nobody may ask for them again. */
 export function releaseCells({ batches }: EncodedSegment): void {
-  for (const batch of batches) batch.release()
+  for (const batch of batches.splice(0)) batch.release()
 }
 
 /**

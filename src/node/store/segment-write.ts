@@ -19,7 +19,10 @@ import type { PeerPace } from './peer-pace.ts'
 import type { Seats } from './seats.ts'
 import { whileBusy } from './while-busy.ts'
 
-/** A holder that took nothing for this long is not counted on. */
+/**
+ * A holder that took nothing for this long is not counted on, beside the time that the slowest of
+ * the others needed: where all are slow, none is to blame.
+ */
 const STALL_MS = 600
 /** How long a holder may take that is not waited for any more. */
 const STRAGGLER_MS = 10_000
@@ -83,6 +86,8 @@ export class SegmentWrite {
   readonly #over = Promise.withResolvers<void>()
   readonly #startedMs: number
   #durableMs: number | undefined
+  /** How long the slowest took that has its fragment. */
+  #slowestMs: number | undefined
   #timer: Timer | undefined
   #isGivenUp = false
   #isListed = false
@@ -216,6 +221,7 @@ export class SegmentWrite {
 
   #stored(attempt: Attempt): void {
     const { index, seat } = attempt
+    this.#slowestMs = this.#nowMs() - this.#startedMs
     const isWanted = this.#holders[index] === undefined && !this.#isGivenUp
     if (isWanted && !this.#isListed) this.#holders[index] = seat
     else if (!isWanted) this.#surplus.push(this.#heldBy(seat, index))
@@ -274,7 +280,8 @@ export class SegmentWrite {
           nowMs - this.#startedMs > PATIENCE_MS ||
           (this.#durableMs !== undefined && nowMs - this.#durableMs > STRAGGLER_MS)
         if (isOverdue) attempt.controller.abort(tooSlow(nowMs - this.#startedMs))
-        if (attempt.isStalled || nowMs - attempt.movedMs <= STALL_MS) continue
+        const patienceMs = STALL_MS + (this.#slowestMs ?? STALL_MS)
+        if (attempt.isStalled || nowMs - attempt.movedMs <= patienceMs) continue
         attempt.isStalled = true
         const peer = seats.peerAt(attempt.seat)
         if (peer !== undefined) pace.failed(peer)

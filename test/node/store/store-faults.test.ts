@@ -295,3 +295,22 @@ test('a write waits a moment for peers that have just come', () =>
     await rejectsWith('TOO_FEW_PEERS', town.store('a').put(place, film))
     assert.ok(town.town.world.nowMs - began < 6_000)
   }))
+
+test('a source is asked for no more than a few segments beyond what its holders take', () =>
+  StoreTown.play(2, async town => {
+    strike(town, 'b', 'hung')
+    const controller = new AbortController()
+    let sent = 0
+    const source = async function* (): AsyncGenerator<Uint8Array> {
+      for (;;) {
+        sent++
+        yield random.bytes(MiB)
+      }
+    }
+    const put = town.store('a').put(place, source(), { signal: controller.signal })
+    put.catch(() => undefined)
+    await town.town.world.sleep(20_000)
+    assert.ok(sent <= 16 * 3 + 4, `${sent} MiB were taken`)
+    controller.abort(new Error('enough'))
+    await assert.rejects(put, /enough/)
+  }))
