@@ -13,6 +13,8 @@ export interface Announcement {
   readonly addresses: readonly string[]
   readonly gateway: string
   readonly token?: string
+  /** The first access key, of who founded the network. */
+  readonly key?: { readonly id: string; readonly secret: string }
 }
 
 export interface PeerProcessOptions {
