@@ -13,7 +13,7 @@ import type { NetworkHost } from '../src/net/network-host.ts'
 import type { Home } from '../src/node/machine.ts'
 import { systemMachine } from '../src/node/system-machine.ts'
 import { openDisk } from '../src/storage/disk.ts'
-import { createBucket, putInline } from '../test/catalog/support.ts'
+import { createBucket, description, putInline } from '../test/catalog/support.ts'
 import {
   type CatalogPeer,
   openCatalogNetwork,
@@ -25,6 +25,7 @@ import { median, save } from './harness.ts'
 const PEERS = 3
 const SAMPLES = 300
 const CLIENTS = 16
+const VALUE = 'x'.repeat(1_000)
 
 const root = mkdtempSync(join(process.cwd(), '.bench-catalog-groups-'))
 const machine = systemMachine()
@@ -58,7 +59,11 @@ const leaderOf = (): CatalogPeer | undefined =>
 const failed = (error: unknown): void => console.error(error)
 
 const put = (peer: CatalogPeer) => (at: number) =>
-  peer.catalog.propose(putInline({ bucket: 'bench', key: `k${at}` }, 'x'.repeat(1_000)))
+  peer.catalog.propose(
+    putInline({ bucket: 'bench', key: `k${at}` }, VALUE, {
+      description: description({ sizeBytes: VALUE.length }),
+    }),
+  )
 const get = (peer: CatalogPeer, consistency: 'linearizable' | 'stale') => (at: number) =>
   peer.catalog.ask(
     'object',
