@@ -214,11 +214,15 @@ class UpkeepRun {
     ])
     begin()
     this.#world.schedule(awayMs, () => {
-      Promise.resolve(end()).then(
-        () => (this.#patient = ''),
-        (error: unknown) => this.#world.fail(error),
-      )
+      this.#heal(end).catch((error: unknown) => this.#world.fail(error))
     })
+  }
+
+  /** Until all is whole again nobody else may be out of order: what a liar dropped is still lost. */
+  async #heal(end: () => Promise<void> | void): Promise<void> {
+    await end()
+    while ((await this.#upkeep.objects.lacking()) > 0) await this.#world.sleep(1_000)
+    this.#patient = ''
   }
 
   #kill(name: string): void {
@@ -355,11 +359,12 @@ class UpkeepRun {
   async #settle(): Promise<void> {
     const { faults, objects } = this.#upkeep
     Object.assign(faults, { refused: 0, unanswered: 0 })
+    const sizes = (await objects.segments()).map(({ record }) => record.fragments.length)
+    while (this.#healthy().length < Math.max(6, ...sizes)) await this.#join()
     while (this.#patient !== '') await this.#world.sleep(1_000)
     for (const { seat } of this.#upkeep.views().filter(({ state }) => state === 'draining')) {
       await this.#upkeep.service(this.#healthy()[0]).undrain(this.#upkeep.nameAt(seat))
     }
-    while (this.#healthy().length < 6) await this.#join()
     await this.#world.sleep(SETTLE_MS)
     for (const { placed, index, holder, why } of await objects.missing()) {
       demand(false, `fragment ${index} of ${placed.key} is ${why} at '${holder}' in the end`)
