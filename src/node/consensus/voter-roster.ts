@@ -18,8 +18,19 @@ export interface VoterRosterOptions {
   readonly protocol: number
 }
 
+/** Who is slow is still better than nobody: these count only where others can take the seats. */
+const speed: ReadonlySet<string> = new Set<Gate>(['loop lag', 'disk sync'])
+const VOTERS_MIN = 3
+
 /** The full members as the choice of voters sees them. Storage members are not among them. */
 export function voterRoster(options: VoterRosterOptions, voters: number): RosterPeer[] {
+  const peers = gatedRoster(options, voters)
+  const able = peers.filter(({ state, failing }) => state === 'alive' && failing.length === 0)
+  if (able.length >= Math.max(voters, VOTERS_MIN)) return peers
+  return peers.map(peer => ({ ...peer, failing: peer.failing.filter(gate => !speed.has(gate)) }))
+}
+
+function gatedRoster(options: VoterRosterOptions, voters: number): RosterPeer[] {
   const { roster, certificateOf, protocol } = options
   return roster().flatMap(entry => {
     const certificate = certificateOf(entry.peer)

@@ -74,3 +74,17 @@ test('a zone is its label, or the part of the network', () => {
   assert.equal(zoneOf('', ['/ip6/2001:db8:1:2::3/tcp/1']), '2001:db8:1')
   assert.equal(zoneOf('', []), '')
 })
+
+test('who is slow votes only where too few others are fast', () => {
+  const names = ['a', 'b', 'c', 'd']
+  const roles = Object.fromEntries(names.map(name => [name, 'full' as const]))
+  const slow = { vitals: { ...noVitals, loopLagMs: 80, diskSyncMs: 30 } }
+  const failingOf = (slowPeers: string): (readonly string[] | undefined)[] => {
+    const entries = names.map(name => entry(name, slowPeers.includes(name) ? slow : {}))
+    return rosterOf(entries, roles, 3).map(({ failing }) => failing)
+  }
+  assert.deepEqual(failingOf('d'), [[], [], [], ['loop lag', 'disk sync']])
+  // A machine that is too small for all must not keep a seat empty.
+  assert.deepEqual(failingOf('cd'), [[], [], [], []])
+  assert.deepEqual(failingOf('abcd'), [[], [], [], []])
+})
