@@ -55,7 +55,16 @@ export async function startFleet(size: number): Promise<Fleet> {
 }
 
 function startPeer(data: string, invite: string): ChildProcess {
-  const flags = ['--data', data, '--join', invite, '--listen', '127.0.0.1:0', '--gateway', '127.0.0.1:0']
+  const flags = [
+    '--data',
+    data,
+    '--join',
+    invite,
+    '--listen',
+    '127.0.0.1:0',
+    '--gateway',
+    '127.0.0.1:0',
+  ]
   const args = [...process.execArgv, main, 'up', '--json', '--profile', 'fast', ...flags]
   return spawn(process.execPath, args, { stdio: 'ignore' })
 }
