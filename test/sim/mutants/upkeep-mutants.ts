@@ -60,12 +60,6 @@ const changes: readonly Omit<Mutant, 'scenario' | 'tests'>[] = [
     replace: `      if (code === 'PEER_FAILED') return 'unknown'`,
   },
   {
-    name: 'take any cell for the right one',
-    file: 'node/upkeep/auditor.ts',
-    find: `leaves.matches(cell, revealed.cell)`,
-    replace: `revealed.cell.length > 0`,
-  },
-  {
     name: 'cut a segment anew over fragments that nobody proved',
     file: 'node/upkeep/scheme-keeper.ts',
     find: `      if (work.proven.length < k + m) throw`,
@@ -76,12 +70,6 @@ const changes: readonly Omit<Mutant, 'scenario' | 'tests'>[] = [
     file: 'node/upkeep/led-groups.ts',
     find: `isEmpty: items.length === 0`,
     replace: `isEmpty: items.length >= 0`,
-  },
-  {
-    name: 'mend a fragment by asking whether it is there',
-    file: 'node/upkeep/fault-desk.ts',
-    find: `      if (proven.length === 0) return this.#owe(fault, placed, signal)`,
-    replace: `      if (proven.length > 1) return this.#owe(fault, placed, signal)`,
   },
   {
     name: 'name the wrong generation to peers',
