@@ -35,7 +35,7 @@ test('a peer is meant by its id before a name, and by a name that only it has', 
   assert.equal(resolvePeer(peers, '2'), '2')
   assert.equal(resolvePeer(peers, 'ann'), '2')
   assert.equal(resolvePeer(peers, 'nobody'), 'nobody')
-  assert.equal(resolvePeer(peers, 'me'), 'me')
+  assert.equal(resolvePeer(peers, 'me'), '1')
   assert.throws(
     () => resolvePeer(peers, 'bob'),
     (error: unknown) => error instanceof HoldfastError && error.code === 'AMBIGUOUS',

@@ -41,7 +41,7 @@ const ANSWER_BYTES_MAX = 786_432
 const RECORD_BYTES_MAX = 65_536
 const GROUPS_MAX = 10_000
 /** Moves of one plan, over all groups that a peer leads. */
-export const SHIFTS_MAX = 10_000
+const SHIFTS_MAX = 10_000
 export const REPAIRS_MAX = 1_000
 
 type Told = Omit<FragmentFault, 'isHearsay'>
