@@ -136,7 +136,7 @@ export class Election {
   }
 
   #size(peers: number): number {
-    const bySize = peers < 3 ? 1 : peers < 7 ? 3 : this.#votersMax === 7 && peers >= 9 ? 7 : 5
+    const bySize = peers < 3 ? 1 : peers < 5 ? 3 : this.#votersMax === 7 && peers >= 9 ? 7 : 5
     return Math.min(bySize, this.#votersMax)
   }
 

@@ -80,7 +80,7 @@ function settle(town: Town): void {
   demand(town.history.length - before <= CHANGES_QUIET_MAX, 'voters change although all is quiet')
 }
 
-const sizeFor = (peers: number): number => (peers < 3 ? 1 : peers < 7 ? 3 : 5)
+const sizeFor = (peers: number): number => (peers < 3 ? 1 : peers < 5 ? 3 : 5)
 
 /** Long enough for flapping to be forgiven. */
 const QUIET_MS = 3 * 60 * 60_000

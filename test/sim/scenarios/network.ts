@@ -212,4 +212,4 @@ class NetworkRun {
 }
 
 /** How many voters a network of this size has. */
-const votersOf = (peers: number): number => (peers < 7 ? 3 : 5)
+const votersOf = (peers: number): number => (peers < 5 ? 3 : 5)
