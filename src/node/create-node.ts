@@ -1,17 +1,9 @@
-import { hostname } from 'node:os'
-
-import { HoldfastError } from '../base/errors.ts'
 import type { InviteOptions } from './admission/admission.ts'
-import { isZone, ZONE_BYTES_MAX } from './admission/member-record.ts'
 import type { ClockReport } from './clock/clock-report.ts'
 import type { GroupView } from './consensus/group-view.ts'
+import { createNodeOn } from './create-node-on.ts'
 import type { NodeKv } from './kv/node-kv.ts'
-import { silentLog } from './log.ts'
-import type { Machine } from './machine.ts'
 import type { NodeOptions } from './node-options.ts'
-import { facesOf } from './peer-face.ts'
-import { fittingName } from './peer-note.ts'
-import { Peer } from './peer.ts'
 import type { Store } from './store/store.ts'
 import type { Upkeep } from './store/upkeep.ts'
 import { systemMachine } from './system-machine.ts'
@@ -90,24 +82,4 @@ export interface HoldfastNode extends Store, Upkeep {
  */
 export function createNode(options: NodeOptions): HoldfastNode {
   return createNodeOn(systemMachine(), options)
-}
-
-/** The same on another machine than the one this process runs on. */
-export function createNodeOn(machine: Machine, options: NodeOptions): HoldfastNode {
-  const { name = hostname(), zone = '', log = silentLog } = options
-  if (!isZone(zone)) throw zoneTooLong()
-  const peer = new Peer({ ...options, name: fittingName(name), zone, log }, machine)
-  return Object.assign(
-    peer,
-    facesOf(() => peer.served()),
-  )
-}
-
-function zoneTooLong(): HoldfastError {
-  const reason = `it has at most ${ZONE_BYTES_MAX} bytes`
-  return new HoldfastError(`Cannot use zone: ${reason}`, {
-    code: 'CONFIG_INVALID',
-    key: 'zone',
-    reason,
-  })
 }

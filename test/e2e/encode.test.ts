@@ -109,7 +109,7 @@ describe('holdfast encode and decode', () => {
     })
 
   test(
-    'end with a message when nobody reads on',
+    'end without a word when nobody reads on',
     { skip: process.platform === 'win32' },
     async () => {
       const child = spawn(
@@ -122,8 +122,8 @@ describe('holdfast encode and decode', () => {
       let said = ''
       child.stderr.on('data', text => (said += String(text)))
       child.stdout.once('data', () => child.stdout.destroy())
-      assert.deepEqual(await once(child, 'close'), [1, null])
-      assert.match(said, /^holdfast: .*EPIPE\n$/)
+      assert.deepEqual(await once(child, 'close'), [141, null])
+      assert.equal(said, '')
     },
   )
 

@@ -1,4 +1,5 @@
-import { createNodeOn, type HoldfastNode } from '../../src/node/create-node.ts'
+import { createNodeOn } from '../../src/node/create-node-on.ts'
+import type { HoldfastNode } from '../../src/node/create-node.ts'
 import type { NodeOptions } from '../../src/node/node-options.ts'
 import { SimMachine } from './sim-machine.ts'
 import type { SimPeerOptions } from './sim-peer.ts'

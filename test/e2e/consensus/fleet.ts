@@ -1,7 +1,7 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import type { GroupView } from '../../../src/index.ts'
+import { type GroupView, parsePlan, recoveryPhrase } from '../../../src/index.ts'
 import { run, scratchFolder } from '../../support/checkout.ts'
 import { eventually, PeerProcess } from '../../support/processes.ts'
 import { Clients } from './clients.ts'
@@ -163,7 +163,7 @@ export class ConsensusFleet {
   }
 
   apply(at: number, plan: string): void {
-    const confirm = 'acknowledged writes of group 0 may be lost'
+    const confirm = recoveryPhrase(parsePlan(readFileSync(plan, 'utf8')))
     this.#offline(`apply ${this.#peer(at).data} ${plan} --confirm "${confirm}"`)
   }
 

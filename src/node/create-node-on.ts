@@ -1,0 +1,34 @@
+import { hostname } from 'node:os'
+
+import { HoldfastError } from '../base/errors.ts'
+import { isZone, ZONE_BYTES_MAX } from './admission/member-record.ts'
+import type { HoldfastNode } from './create-node.ts'
+import { silentLog } from './log.ts'
+import type { Machine } from './machine.ts'
+import type { NodeOptions } from './node-options.ts'
+import { facesOf } from './peer-face.ts'
+import { fittingName } from './peer-note.ts'
+import { Peer } from './peer.ts'
+
+/**
+ * `createNode` on another machine than the one this process runs on. Apart from it, so that the types
+ * of the public API need none of the network's packages.
+ */
+export function createNodeOn(machine: Machine, options: NodeOptions): HoldfastNode {
+  const { name = hostname(), zone = '', log = silentLog } = options
+  if (!isZone(zone)) throw zoneTooLong()
+  const peer = new Peer({ ...options, name: fittingName(name), zone, log }, machine)
+  return Object.assign(
+    peer,
+    facesOf(() => peer.served()),
+  )
+}
+
+function zoneTooLong(): HoldfastError {
+  const reason = `it has at most ${ZONE_BYTES_MAX} bytes`
+  return new HoldfastError(`Cannot use zone: ${reason}`, {
+    code: 'CONFIG_INVALID',
+    key: 'zone',
+    reason,
+  })
+}
