@@ -14,7 +14,8 @@ const EPOCH_FILE = 'epoch'
 const EPOCH_FILE_BYTES_MAX = 64
 const NUMBER_DIGITS = 8
 const RANDOM_BYTES = 12
-const KIND = 'raft/epoch/1'
+const PROTOCOL = 'raft/epoch/1'
+const ANSWER_MS = 2_000
 
 /** Whether this is how an epoch after a recovery is written. */
 export const isEpoch = (text: string): boolean => /^[0-9a-f]{32}$/.test(text)
@@ -51,19 +52,27 @@ export interface EpochTalkOptions {
   readonly newer: (epoch: string, peer: PeerId) => void
 }
 
-/** Compares epochs with every peer that comes: each tells the other its own. */
+/** Compares epochs with every peer that comes. */
 export function talkOfEpochs({ network, admits, epoch, newer }: EpochTalkOptions): void {
-  network.onDatagram(KIND, (from, bytes) => {
+  const heard = (peer: PeerId, bytes: Uint8Array): void => {
     const theirs = toUtf8(bytes)
-    if (admits(from) && isEpoch(theirs) && theirs > epoch()) newer(theirs, from)
-  })
-  const tell = (peer: PeerId): void => {
-    if (admits(peer) && epoch() !== '') network.sendDatagram(peer, KIND, fromUtf8(epoch()))
+    if (admits(peer) && isEpoch(theirs) && theirs > epoch()) newer(theirs, peer)
   }
-  network.onPeer(({ peer, state }) => {
-    if (state === 'up') tell(peer)
+  const own = (): Uint8Array => fromUtf8(epoch())
+  network.onRequest(PROTOCOL, async (from, body) => {
+    heard(from, body)
+    return own()
   })
-  for (const peer of network.connected()) tell(peer)
+  const tell = (peer: PeerId): void =>
+    void network.request(peer, PROTOCOL, { body: own(), deadlineMs: ANSWER_MS }).then(
+      answer => heard(peer, answer),
+      // It does not serve this, or was lost: then it tells itself when it is back.
+      () => undefined,
+    )
+  network.onPeer(({ peer, state }) => {
+    if (state === 'up' && admits(peer)) tell(peer)
+  })
+  for (const peer of network.connected()) if (admits(peer)) tell(peer)
 }
 
 export function epochOutdated(epoch: string, newest: string, peer: PeerId): HoldfastError {
