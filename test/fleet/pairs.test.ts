@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { parseArgs } from 'node:util'
 
-import type { ObjectPlacement } from '../../src/index.ts'
+import type { GroupView, ObjectPlacement } from '../../src/index.ts'
 import { scratchFolder } from '../support/checkout.ts'
 import { buildProgram, eventually, killAll, PeerProcess } from '../support/processes.ts'
 import { ask, randomFile, startStorage, succeed } from '../support/storage.ts'
@@ -23,6 +23,7 @@ const { values } = parseArgs({
 })
 const PEERS = 6
 const SIZES = [0, 4_096, 100_000, 1_000_000, 20_000_001]
+const VOTERS = 5
 const SLOWER_MS_MAX = 1_000
 const READ_FOR_MS = 4_000
 const WHOLE_MS_MAX = 90_000
@@ -52,6 +53,7 @@ describe('six peers that hold files', () => {
       succeed(fleet.shells[0] as (typeof fleet.shells)[0], ['put', path, `sea/${size}`])
     }
     await isWhole()
+    await haveVoters()
     await readFor(2 * READ_FOR_MS, peers, (size, tookMs) =>
       usualMs.set(size, Math.max(usualMs.get(size) ?? 0, tookMs)),
     )
@@ -125,6 +127,22 @@ describe('six peers that hold files', () => {
     const back = new PeerProcess(peer.name, options)
     await back.ready()
     return back
+  }
+
+  /** A majority of every group is left without any two: a young network has fewer voters. */
+  function haveVoters(): Promise<number> {
+    let groups: readonly GroupView[] = []
+    return eventually(
+      async () => {
+        groups = (await (peers[0] as PeerProcess).get('/api/v1/groups')) as readonly GroupView[]
+        const voters = groups.map(
+          ({ members }) => members.filter(({ role }) => role !== 'learner').length,
+        )
+        return voters.length >= 2 && voters.every(count => count >= VOTERS)
+      },
+      WHOLE_MS_MAX,
+      () => `too few voters: ${JSON.stringify(groups)}`,
+    )
   }
 
   /** Every segment of every file can lose two fragments, seen from a peer that was never gone. */
