@@ -4,6 +4,7 @@ import { request } from 'node:http'
 import { test } from 'node:test'
 
 import { checksumAlgorithms, checksumOf } from '../../../src/gateway/s3/checksum.ts'
+import { eventually } from '../../support/hosts.ts'
 import { md5 } from '../../support/s3-client.ts'
 import { s3Suite } from '../../support/s3-suite.ts'
 
@@ -204,9 +205,8 @@ s3Suite('what is said of a body over S3', town => {
       sent.write(randomBytes(20_000_000), () => sent.destroy())
       sent.on('close', () => resolve())
     })
-    for (let looks = 0; (await fragments.list()).length > before && looks < 100; looks++)
-      await new Promise(done => setTimeout(done, 50))
-    assert.equal((await fragments.list()).length, before)
+    const isTidy = async (): Promise<boolean> => (await fragments.list()).length === before
+    await eventually('nothing half-written is left', isTidy)
     assert.equal((await ask('GET', path)).code, 'NoSuchKey')
     const { items } = await catalog.askOf(1, 'watches', { after: undefined, limit: 100 })
     assert.deepEqual(
