@@ -15,6 +15,7 @@ import {
   startFleet,
 } from '../../support/processes.ts'
 import { S3Client } from '../../support/s3-client.ts'
+import { playSdk } from './sdk-client.ts'
 
 /**
  * Programs that people use, as they are, against a network of three processes. Each makes a bucket,
@@ -39,6 +40,7 @@ suite('programs that speak S3', () => {
   const configuration = join(folder, 'aws-config')
   let peers: readonly PeerProcess[] = []
   let environment = ''
+  let access: { readonly endpoint: string; readonly key: { id: string; secret: string } }
 
   before(async () => {
     const fleet = await startFleet(buildProgram(), 3, [])
@@ -48,6 +50,7 @@ suite('programs that speak S3', () => {
       NonNullable<PeerProcess['announcement']>,
     ]
     assert.ok(key, 'a new network prints its first key')
+    access = { endpoint: gateway, key }
     environment = `AWS_ACCESS_KEY_ID=${key.id} AWS_SECRET_ACCESS_KEY=${key.secret} AWS_DEFAULT_REGION=us-east-1 AWS_ENDPOINT_URL=${gateway} AWS_EC2_METADATA_DISABLED=true AWS_CONFIG_FILE=${configuration} AWS_SHARED_CREDENTIALS_FILE=/dev/null`
     // The first generation of the command line presigns in an outdated way unless it is told.
     writeFileSync(configuration, '[default]\ns3 =\n  signature_version = s3v4\n')
@@ -117,6 +120,7 @@ suite('programs that speak S3', () => {
       'rclone cat --offset 5 --count 5 H:by-rclone/r/large > range; tail -c +6 LARGE | head -c 5 | cmp - range',
     )
     assert.equal(rclone('rclone lsf H:many').trim().split('\n').length, MANY)
+    rclone('curl -sSf "$(rclone link H:by-rclone/r/more)" | cmp - r/more')
     rclone('rclone copyto H:by-rclone/r/large H:by-rclone/copy; rclone purge H:by-rclone')
   })
 
@@ -132,6 +136,10 @@ suite('programs that speak S3', () => {
     assert.equal(s3cmd('s3cmd ls s3://many').trim().split('\n').length, MANY)
     s3cmd('s3cmd cp s3://by-s3cmd/large s3://by-s3cmd/copy; s3cmd info s3://by-s3cmd/copy')
     s3cmd('s3cmd del --recursive --force s3://by-s3cmd; s3cmd rb s3://by-s3cmd')
+  })
+
+  test('the SDK for JavaScript', async () => {
+    await playSdk({ ...access, bucket: 'by-sdk', large, many: { bucket: 'many', count: MANY } })
   })
 
   test('curl', { skip: lacks('curl --version | grep -q ^curl', 'curl') }, () => {
