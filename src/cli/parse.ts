@@ -52,6 +52,27 @@ function multiaddrOf(text: string): string {
 }
 
 /**
+ * Addresses that others are told, separated by commas: multiaddrs, or host:port with a name or number.
+ * @throws {HoldfastError} `CONFIG_INVALID`
+ */
+export function parseAnnounce(text: string): readonly string[] {
+  return text.split(',').map(each => {
+    if (each.startsWith('/')) return each
+    const { host, port } = parseHostPort('announce', each.trim(), '')
+    const family = isIP(host)
+    if (host === '') throw invalid('announce', `'${each}' has no host`)
+    return `/${family === 0 ? 'dns4' : `ip${family}`}/${host}/tcp/${port}`
+  })
+}
+
+/** @throws {HoldfastError} `CONFIG_INVALID` */
+export function parsePort(key: string, text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN
+  if (port >= 1 && port <= 65_535) return port
+  throw invalid(key, `'${text}' is no port, as 4802`)
+}
+
+/**
  * NTP servers, separated by commas: host, host:port, or [v6]:port.
  * @throws {HoldfastError} `CONFIG_INVALID`
  */

@@ -9,8 +9,15 @@ import { type Failure, HoldfastError } from '../base/errors.ts'
 const settingNames = [
   'data',
   'join',
+  'join-file',
+  'founder',
+  'invite-file',
   'listen',
+  'announce',
+  'lane-port',
+  'wire-port',
   'gateway',
+  'plain-http',
   'ntp',
   'profile',
   'zone',
@@ -46,7 +53,7 @@ export function gatherSettings(
 
 function fromEnvironment(environment: NodeJS.ProcessEnv): Settings {
   const pairs = settingNames.flatMap(name => {
-    const value = environment[`HOLDFAST_${name.toUpperCase().replace('-', '_')}`]
+    const value = environment[`HOLDFAST_${name.toUpperCase().replaceAll('-', '_')}`]
     return value === undefined || value === '' ? [] : [[name, value] as const]
   })
   return Object.fromEntries(pairs)

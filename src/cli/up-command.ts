@@ -2,12 +2,9 @@ import type { Command } from 'commander'
 
 import { gatherSettings, type Settings } from './settings.ts'
 
-type UpFlags = Omit<Settings, 'mdns' | 'log-level' | 's3-domain' | 's3-region'> & {
+/** As commander names them: `--log-level` is `logLevel`. */
+type UpFlags = Readonly<Record<string, string | boolean | undefined>> & {
   readonly config?: string
-  readonly mdns?: true
-  readonly logLevel?: string
-  readonly s3Domain?: string
-  readonly s3Region?: string
   readonly json?: boolean
 }
 
@@ -17,13 +14,29 @@ export function upCommand(command: Command, signal: AbortSignal): void {
     .description('run a peer: return to its network, join one, or make one')
     .option('-d, --data <DIR>', 'where the peer keeps everything (default: ./holdfast-data)')
     .option('-j, --join <TOKEN>', 'the invite to join with, if DIR belongs to no network yet')
+    .option('--join-file <FILE>', 'the file with the invite; waits until it is there')
+    .option(
+      '--founder <NAME>',
+      'who makes the network if there is no file yet: the peer of this name',
+    )
+    .option('--invite-file <FILE>', 'where who made the network keeps an invite for the others')
     .option(
       '--listen <ADDRESS>',
       'where peers connect (default: 0.0.0.0:4801 or the next free port)',
     )
     .option(
+      '--announce <ADDRESSES>',
+      'what others are told to connect to, as peer-1:4801 (default: what is found)',
+    )
+    .option('--lane-port <PORT>', 'where bulk comes in, for firewalls (default: any free port)')
+    .option('--wire-port <PORT>', 'and small messages between peers (default: any free port)')
+    .option(
       '--gateway <HOST:PORT>',
       'where people connect (default: 127.0.0.1:4800 or the next free port)',
+    )
+    .option(
+      '--plain-http',
+      'let the gateway be reached from outside without TLS, inside a safe network',
     )
     .option('--ntp <HOSTS>', 'NTP servers, as host or host:port, separated by commas')
     .option('--profile <NAME>', 'how fast deaths are noticed: lan, fast or wan (default: lan)')
@@ -44,14 +57,16 @@ export function upCommand(command: Command, signal: AbortSignal): void {
     .action(async (flags: UpFlags) => {
       // Loaded only now: the rest of the program has no use for a whole peer.
       const { up } = await import('./up.ts')
-      const { config, json = false, logLevel, mdns, s3Domain, s3Region, ...plain } = flags
-      const told: Settings = {
-        ...plain,
-        ...(mdns === true && { mdns: 'true' }),
-        ...(logLevel !== undefined && { 'log-level': logLevel }),
-        ...(s3Domain !== undefined && { 's3-domain': s3Domain }),
-        ...(s3Region !== undefined && { 's3-region': s3Region }),
-      }
-      await up(gatherSettings(told, process.env, config), { isJson: json, signal })
+      const { config, json = false, ...told } = flags
+      await up(gatherSettings(settingsOf(told), process.env, config), { isJson: json, signal })
     })
 }
+
+/** Flags under the names that settings have everywhere. */
+const settingsOf = (flags: UpFlags): Settings =>
+  Object.fromEntries(
+    Object.entries(flags).map(([name, value]) => [
+      name.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`),
+      String(value),
+    ]),
+  )

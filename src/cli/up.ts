@@ -7,8 +7,17 @@ import { keyRingOf } from '../gateway/keys/key-ring.ts'
 import { ALL_RIGHTS } from '../gateway/keys/rights.ts'
 import { createLog, createNode, type HoldfastNode, logLevels } from '../index.ts'
 import { logOutput } from './log-output.ts'
-import { parseBytes, parseChoice, parseHostPort, parseListen, parseServers } from './parse.ts'
+import {
+  parseAnnounce,
+  parseBytes,
+  parseChoice,
+  parseHostPort,
+  parseListen,
+  parsePort,
+  parseServers,
+} from './parse.ts'
 import { DEFAULT_DATA, invalid, type Settings } from './settings.ts'
+import { keepInvite, whereToJoin } from './up-invite.ts'
 
 const GATEWAY_HOST = '127.0.0.1'
 const GATEWAY_PORT = 4800
@@ -20,6 +29,7 @@ const program = isNpm ? 'npm run holdfast --' : 'holdfast'
 const FIRST_INVITE = { uses: 10, expiresInMs: 3_600_000 } as const
 /** How long the process may go on when its peer has stopped. */
 const EXIT_MS = 200
+const booleans = ['true', 'false'] as const
 const profileNames = ['lan', 'fast', 'wan'] as const
 
 /** Runs a peer until the signal aborts, or it cannot go on. */
@@ -34,19 +44,24 @@ export async function up(
   const log = createLog(level, logOutput(process.stderr, process.env), () => Date.now())
   const { gateway } = settings
   const { host, port } = parseHostPort('gateway', gateway ?? String(GATEWAY_PORT), GATEWAY_HOST)
-  if (!isLoopback(host))
+  const mayBePlain =
+    parseChoice('plain-http', settings['plain-http'] ?? 'false', booleans) === 'true'
+  if (!isLoopback(host) && !mayBePlain)
     throw invalid('gateway', `${host} can be reached from outside, and this is plain HTTP`)
   const node = createNode({
     dataDirectory,
-    join: settings.join,
+    join: whereToJoin(settings, log),
     listen: settings.listen === undefined ? undefined : parseListen(settings.listen),
+    announce: settings.announce === undefined ? undefined : parseAnnounce(settings.announce),
+    lanePort: portIn(settings, 'lane-port'),
+    wirePort: portIn(settings, 'wire-port'),
     ntp: settings.ntp === undefined ? undefined : parseServers(settings.ntp),
     profile: parseChoice('profile', settings.profile ?? 'lan', profileNames),
     zone: settings.zone,
     name: settings.name,
     capacityBytes:
       settings.capacity === undefined ? undefined : parseBytes('capacity', settings.capacity),
-    mdns: parseChoice('mdns', settings.mdns ?? 'false', ['true', 'false']) === 'true',
+    mdns: parseChoice('mdns', settings.mdns ?? 'false', booleans) === 'true',
     log,
   })
   const ended = endOf(node, signal)
@@ -73,6 +88,8 @@ export async function up(
       const token = isNew.value ? await node.invite(FIRST_INVITE) : undefined
       const options = { name: 'first', rights: ALL_RIGHTS, signal }
       const key = isNew.value ? await keys.create(options) : undefined
+      const file = settings['invite-file']
+      if (file !== undefined) void keepInvite(node, { file, log, signal })
       await say(describe(node, { url: console.url, token, key, region, isJson }))
       // By the time a peer ends others may have started, and compiled everything again.
       module.flushCompileCache?.()
@@ -163,6 +180,11 @@ const howToUseS3 = (
   '  aws s3 ls',
   '',
 ]
+
+function portIn(settings: Settings, key: 'lane-port' | 'wire-port'): number | undefined {
+  const text = settings[key]
+  return text === undefined ? undefined : parsePort(key, text)
+}
 
 /** Names below which a bucket is a host, separated by commas. */
 const domainsIn = (text: string | undefined): readonly string[] | undefined =>

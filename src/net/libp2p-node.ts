@@ -50,14 +50,17 @@ const SOCKETS_SPARE = 250
 /** A libp2p node with our limits, guarded, not yet started. */
 export async function createNode(parts: NodeParts): Promise<Node> {
   const { options, names, gate } = parts
-  const { identity, listen, nat = {} } = options
+  const { identity, listen, announce = [], nat = {} } = options
   const connectionsMax = 2 * (options.membersMax ?? MEMBERS_MAX) + 50
   const node = await createLibp2p({
     privateKey: identity.privateKey,
     start: false,
     // Whoever wants to see what libp2p does says so by DEBUG, as its manual tells.
     ...(process.env['DEBUG'] === undefined ? { logger: quietLogger() } : {}),
-    addresses: { listen: [...listen, ...(nat.relay ?? []).map(relay => `${relay}/p2p-circuit`)] },
+    addresses: {
+      listen: [...listen, ...(nat.relay ?? []).map(relay => `${relay}/p2p-circuit`)],
+      announce: [...announce],
+    },
     // A relay that is away must not keep the peer from starting.
     ...(nat.relay === undefined
       ? {}

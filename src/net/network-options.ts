@@ -12,6 +12,8 @@ export interface NetworkOptions {
   readonly environment: Pick<Environment, 'clock' | 'timers' | 'random' | 'disk'>
   /** Multiaddrs to listen at, e.g. `/ip4/0.0.0.0/tcp/4801`; port 0 takes any free one. */
   readonly listen: readonly string[]
+  /** Multiaddrs that others are told in place of those found on this machine. @default those found */
+  readonly announce?: readonly string[]
   /** Request protocols that provisional peers may use. @default ['join'] */
   readonly openProtocols?: readonly string[]
   /** The only topics there are. @default none */

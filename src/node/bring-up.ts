@@ -90,7 +90,7 @@ export class BringUp {
   async run(signal: AbortSignal): Promise<Running> {
     const { log, dataDirectory, join, listen } = this.#settings
     const { clock, timers, random, secrets } = this.#machine
-    const invite = join === undefined ? undefined : parseInvite(join)
+    const invite = typeof join === 'string' ? parseInvite(join) : undefined
     const home = await this.#machine.openHome(dataDirectory)
     this.#stack.add('data directory', () => home.release())
     // Before a network is made or an invite used up for nothing.
@@ -98,7 +98,7 @@ export class BringUp {
 
     const base = { clock, timers, random, disk: home.disk }
     const files = new AdmissionFiles(home.disk)
-    const found = await this.#findNetwork(files, home, invite)
+    const found = await this.#findNetwork({ files, home, invite, signal })
     const host = await this.#openHost(base, home, found.book)
     this.#stack.add('network', () => host.stop())
     const environment: Environment = { ...base, network: host }
@@ -152,11 +152,17 @@ export class BringUp {
   }
 
   /** The network this directory belongs to, a new one, or the one that the invite leads into. */
-  async #findNetwork(
-    files: AdmissionFiles,
-    { disk, identity }: Home,
-    invite: Invite | undefined,
-  ): Promise<Admitted | { readonly book: MemberBook; readonly invite: Invite }> {
+  async #findNetwork({
+    files,
+    home: { disk, identity },
+    invite: given,
+    signal,
+  }: {
+    readonly files: AdmissionFiles
+    readonly home: Home
+    readonly invite: Invite | undefined
+    readonly signal: AbortSignal
+  }): Promise<Admitted | { readonly book: MemberBook; readonly invite: Invite }> {
     const { zone, log, dataDirectory } = this.#settings
     const { clock, secrets } = this.#machine
     const { peer: self } = identity
@@ -164,11 +170,12 @@ export class BringUp {
     if (admitted !== undefined) {
       const { credentials } = admitted
       if (credentials.self !== self) throw foreign(dataDirectory, 'its identity was replaced')
-      if (invite !== undefined && !leadsInto(invite, credentials.authority))
+      if (given !== undefined && !leadsInto(given, credentials.authority))
         throw foreign(dataDirectory, 'it belongs to another network than the invite')
-      if (invite !== undefined) log.info('a member already, so the invite is not used')
+      if (given !== undefined) log.info('a member already, so the invite is not used')
       return admitted
     }
+    const invite = given ?? (await this.#waitForInvite(signal))
     if (invite !== undefined) {
       await unmarkFounding(disk)
       const book = new MemberBook(files, trustIn(invite.authority), () => clock.wallMs())
@@ -181,17 +188,34 @@ export class BringUp {
     return founded
   }
 
+  async #waitForInvite(signal: AbortSignal): Promise<Invite | undefined> {
+    const { join } = this.#settings
+    const token = typeof join === 'function' ? await join(signal) : undefined
+    return token === undefined ? undefined : parseInvite(token)
+  }
+
   #openHost(
     environment: Omit<Environment, 'network'>,
     home: Home,
     book: MemberBook,
   ): Promise<PeerHost> {
-    const { listen, mdns = false, nat = {}, log } = this.#settings
+    const {
+      listen,
+      announce = [],
+      lanePort,
+      wirePort,
+      mdns = false,
+      nat = {},
+      log,
+    } = this.#settings
     return this.#machine.openNetwork(home, {
       networkId: toHex(book.table.trust.networkId),
       policy: new MemberPolicy(book),
       environment,
       listen,
+      announce,
+      ...(lanePort !== undefined && { lane: { port: lanePort } }),
+      ...(wirePort !== undefined && { wire: { port: wirePort } }),
       mdns,
       nat,
       onEvent: event => logNetwork(log, event),

@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { HoldfastError } from '../base/errors.ts'
 import { isZone, ZONE_BYTES_MAX } from './admission/member-record.ts'
 import type { HoldfastNode } from './create-node.ts'
+import { checkAnnounce } from './listen-addresses.ts'
 import { silentLog } from './log.ts'
 import type { Machine } from './machine.ts'
 import type { NodeOptions } from './node-options.ts'
@@ -17,6 +18,7 @@ import { Peer } from './peer.ts'
 export function createNodeOn(machine: Machine, options: NodeOptions): HoldfastNode {
   const { name = hostname(), zone = '', log = silentLog } = options
   if (!isZone(zone)) throw zoneTooLong()
+  checkAnnounce(options.announce ?? [])
   const peer = new Peer({ ...options, name: fittingName(name), zone, log }, machine)
   return Object.assign(
     peer,

@@ -69,7 +69,7 @@ export interface HoldfastNode extends Store, Upkeep {
 
 /**
  * A peer that is not started yet.
- * @throws {HoldfastError} `CONFIG_INVALID` if the zone is too long
+ * @throws {HoldfastError} `CONFIG_INVALID` if the zone is too long, or what is announced no address
  *
  * @example
  * ```ts

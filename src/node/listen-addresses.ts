@@ -30,6 +30,18 @@ export async function checkListen(addresses: readonly string[]): Promise<void> {
   }
 }
 
+/**
+ * Makes sure that others could make something of what they are told.
+ * @throws {HoldfastError} `CONFIG_INVALID`
+ */
+export function checkAnnounce(addresses: readonly string[]): void {
+  const wrong = addresses.find(each => !/^\/(ip[46]|dns[46]?)\/[^/\s]+\/tcp\/\d{1,5}$/.test(each))
+  if (wrong === undefined) return
+  const reason = `'${wrong}' is no TCP address, as /dns4/peer-1.example.org/tcp/4801`
+  const details = { code: 'CONFIG_INVALID', key: 'announce', reason } as const
+  throw new HoldfastError(`Cannot use announce: ${reason}`, details)
+}
+
 /** What keeps one from listening there; undefined if nothing does. */
 function errorAt(host: string, port: number): Promise<NodeJS.ErrnoException | undefined> {
   return new Promise(resolve => {

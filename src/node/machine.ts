@@ -67,7 +67,10 @@ export interface Home {
   release(): Promise<void>
 }
 
-type HostOptions = Pick<NetworkOptions, 'networkId' | 'policy' | 'mdns' | 'nat' | 'onEvent'> & {
+type HostOptions = Pick<
+  NetworkOptions,
+  'networkId' | 'policy' | 'announce' | 'lane' | 'wire' | 'mdns' | 'nat' | 'onEvent'
+> & {
   readonly environment: Omit<Environment, 'network'>
   /** @default the first free port from 4801 on, on all addresses */
   readonly listen: readonly string[] | undefined

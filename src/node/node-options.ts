@@ -23,15 +23,25 @@ export interface NodeOptions {
   /** Where the peer keeps everything; made if it is not there. One process at a time may use it. */
   readonly dataDirectory: string
   /**
-   * The invite to join with, if the directory belongs to no network yet. Without one, a network is
-   * made.
+   * The invite to join with, if the directory belongs to no network yet, or what waits for one and is
+   * called only then. Without an invite a network is made.
    */
-  readonly join?: string | undefined
+  readonly join?: string | ((signal: AbortSignal) => Promise<string | undefined>) | undefined
   /**
    * Multiaddrs to listen at; port 0 takes any free one.
    * @default `/ip4/0.0.0.0/tcp/4801`, or the next port that is free
    */
   readonly listen?: readonly string[] | undefined
+  /**
+   * Multiaddrs, as `/dns4/peer-1.example.org/tcp/4801`, by which others are told to reach this peer, in
+   * place of those found on this machine: its name where numbers change, what a router forwards.
+   * @default those found
+   */
+  readonly announce?: readonly string[] | undefined
+  /** TCP port for bulk beside `listen`, at the same host, for firewalls. @default any free one */
+  readonly lanePort?: number | undefined
+  /** The same for small messages between peers that agree on something. @default any free one */
+  readonly wirePort?: number | undefined
   /** Label of shared fate (rack, house, provider); an invite may prescribe another. @default '' */
   readonly zone?: string | undefined
   /**

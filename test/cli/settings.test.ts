@@ -4,8 +4,16 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { codeOf } from '../../src/base/errors.ts'
-import { parseBytes, parseDuration, parseHostPort, parseListen } from '../../src/cli/parse.ts'
+import {
+  parseAnnounce,
+  parseBytes,
+  parseDuration,
+  parseHostPort,
+  parseListen,
+  parsePort,
+} from '../../src/cli/parse.ts'
 import { gatherSettings } from '../../src/cli/settings.ts'
+import { failsWith } from '../support/expect.ts'
 import { withDirectory } from '../support/temporary.ts'
 
 test('flags come before variables, variables before the file', () =>
@@ -65,6 +73,32 @@ test('addresses to listen at are multiaddrs, or host and port', () =>
     '/ip6/::1/tcp/0',
     '/ip4/10.0.0.1/tcp/1',
   ]))
+
+test('addresses to tell others have a name or a number', () => {
+  assert.deepEqual(parseAnnounce('peer-1.sea:4801, 10.0.0.1:1,[::1]:2,/dns6/x/tcp/3'), [
+    '/dns4/peer-1.sea/tcp/4801',
+    '/ip4/10.0.0.1/tcp/1',
+    '/ip6/::1/tcp/2',
+    '/dns6/x/tcp/3',
+  ])
+  for (const text of ['', '4801', ':4801', 'peer-1'])
+    failsWith('CONFIG_INVALID', () => parseAnnounce(text))
+})
+
+test('a port is one that can be told to a firewall', () => {
+  assert.equal(parsePort('lane-port', '65535'), 65_535)
+  for (const text of ['', '0', '65536', '-1', '4802x'])
+    failsWith('CONFIG_INVALID', () => parsePort('lane-port', text))
+})
+
+test('variables have the names of settings', () =>
+  assert.deepEqual(
+    gatherSettings({}, { HOLDFAST_JOIN_FILE: '/run/a', HOLDFAST_LOG_LEVEL: 'warn' }, undefined),
+    {
+      'join-file': '/run/a',
+      'log-level': 'warn',
+    },
+  ))
 
 test('a time has a number and a unit', () => {
   assert.deepEqual(

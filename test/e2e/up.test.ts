@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict'
-import { statSync, writeFileSync } from 'node:fs'
+import { rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, test } from 'node:test'
 
 import type { NodeStatus, PeerView } from '../../src/index.ts'
 import { root, run, scratchFolder } from '../support/checkout.ts'
-import { allSee, buildProgram, eventually, killAll, PeerProcess } from '../support/processes.ts'
+import {
+  allSee,
+  buildProgram,
+  eventually,
+  freePort,
+  killAll,
+  PeerProcess,
+} from '../support/processes.ts'
 
 const flags = ['--listen', '127.0.0.1:0', '--gateway', '127.0.0.1:0', '--profile', 'fast']
 
@@ -68,6 +75,37 @@ describe('holdfast up', () => {
     assert.equal(again.id, b.id)
     await allSee([again, c], 15_000)
   })
+
+  scene(
+    'peers that start before the founder wait for its invite, and know it by name',
+    async () => {
+      const file = join(folder, 'invite')
+      const port = await freePort()
+      const late = new PeerProcess('b', {
+        main,
+        data: join(folder, 'b'),
+        flags: [...flags, '--join-file', file, '--founder', 'a'],
+      })
+      await eventually(
+        async () => late.log.includes('waiting for an invite'),
+        20_000,
+        () => late.log,
+      )
+      const wanted = ['--listen', `127.0.0.1:${port}`, '--announce', `localhost:${port}`]
+      const more = ['--join-file', file, '--founder', 'a', '--invite-file', file]
+      const a = await start('a', [...wanted, ...more])
+      await late.ready()
+      await allSee([a, late], 10_000)
+      assert.equal(statSync(file).mode & 0o777, 0o600)
+      const peers = JSON.parse(late.command('peers --json').stdout) as PeerView[]
+      const seen = peers.find(({ name }) => name === 'a')?.addresses
+      assert.deepEqual(seen, [`/dns4/localhost/tcp/${port}/p2p/${a.id}`])
+      // As the only one that waits, it would wait for ever: it has a network, and needs no file.
+      rmSync(file)
+      await late.stop()
+      await allSee([a, await start('b', ['--join-file', file])], 15_000)
+    },
+  )
 
   scene('refuses a directory that another peer uses, and says which', async () => {
     const a = await start('a')
@@ -178,6 +216,11 @@ describe('holdfast up', () => {
     ['up --listen /ip4/127.0.0.1/udp/0', 2, /no TCP address/],
     [`up --zone ${'z'.repeat(65)}`, 2, /at most 64 bytes/],
     ['up --gateway 0.0.0.0:4800', 2, /reached from outside/],
+    ['up --announce peer-1', 2, /no host:port/],
+    ['up --announce /dns4/x/udp/1', 2, /no TCP address/],
+    ['up --lane-port 0', 2, /no port/],
+    ['up --founder a', 2, /join-file/],
+    ['up --join hf1 --join-file x', 2, /invite already/],
     ['up --config none.toml', 2, /none.toml/],
     ['up --frobnicate', 2, /unknown option/],
     ['peers', 5, /No peer runs/],

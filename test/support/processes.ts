@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 
 import type { PeerView } from '../../src/index.ts'
@@ -122,6 +123,16 @@ export async function killAll(): Promise<void> {
   const left = [...live]
   for (const peer of left) peer.kill('SIGKILL')
   await Promise.all(left.map(peer => peer.exited))
+}
+
+/** A port that was free a moment ago, on loopback. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
 }
 
 /** Waits until something holds; looks often. */
