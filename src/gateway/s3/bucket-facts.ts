@@ -21,6 +21,9 @@ export interface PublicAccess {
 }
 
 type DocumentName = keyof BucketDocuments
+const documentNames: readonly DocumentName[] = ['policy', 'cors', 'public-access']
+/** Beside the names of documents, none of which is called so. */
+const VERSIONING = 'versioning'
 /** A change made at another gateway counts here after so long at most. */
 const FRESH_MS = 3_000
 
@@ -28,10 +31,11 @@ const FRESH_MS = 3_000
 export class BucketFacts {
   readonly #known: Remembered<unknown>
 
-  constructor(store: Pick<Store, 'document'>, nowMs: () => number) {
+  constructor(store: Pick<Store, 'bucket' | 'document'>, nowMs: () => number) {
     this.#known = new Remembered({
       ask: async slot => {
         const [bucket = '', name = ''] = slot.split('/')
+        if (name === VERSIONING) return knowsVersions(store, bucket)
         const bytes = await documentOf(store, bucket, name)
         return bytes && read(name as DocumentName, Buffer.from(bytes).toString('utf8'), bucket)
       },
@@ -49,11 +53,29 @@ export class BucketFacts {
     return (await this.#known.get(`${bucket}/${name}`)) as BucketDocuments[Name] | undefined
   }
 
+  /** Whether versions were ever kept in it. */
+  async knowsVersions(bucket: string): Promise<boolean> {
+    return (await this.#known.get(`${bucket}/${VERSIONING}`)) === true
+  }
+
   /** Something was changed here. */
   forget(bucket: string): void {
-    for (const name of ['policy', 'cors', 'public-access']) this.#known.forget(`${bucket}/${name}`)
+    for (const name of [...documentNames, VERSIONING]) this.#known.forget(`${bucket}/${name}`)
   }
 }
+
+async function knowsVersions(store: Pick<Store, 'bucket'>, bucket: string): Promise<boolean> {
+  try {
+    return (await store.bucket(bucket)).versioning !== 'off'
+  } catch (error) {
+    if (isNoBucket(error)) return false
+    throw error
+  }
+}
+
+/** There is none of this name, or none could be called so. */
+const isNoBucket = (error: unknown): boolean =>
+  codeOf(error) === 'NO_SUCH_BUCKET' || codeOf(error) === 'INVALID_COMMAND'
 
 async function documentOf(
   store: Pick<Store, 'document'>,
@@ -63,7 +85,7 @@ async function documentOf(
   try {
     return await store.document(bucket, name)
   } catch (error) {
-    if (codeOf(error) === 'NO_SUCH_BUCKET' || codeOf(error) === 'INVALID_COMMAND') return undefined
+    if (isNoBucket(error)) return undefined
     throw error
   }
 }

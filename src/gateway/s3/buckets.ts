@@ -169,6 +169,7 @@ export async function putBucketVersioning(call: S3Call): Promise<S3Answer> {
       'An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.',
     )
   await call.store.changeBucket(bucket, { versioning }, { signal: call.signal })
+  call.facts.forget(bucket)
   return { status: 200 }
 }
 

@@ -156,7 +156,7 @@ async function completedBefore(
 }
 
 function answerOf(
-  { request, target }: S3Call,
+  call: S3Call,
   { bucket, key }: ObjectPlace,
   {
     etag,
@@ -169,13 +169,13 @@ function answerOf(
   },
 ): S3Answer {
   const path = encodeUri(key).replaceAll('%2F', '/')
-  const isHosted = target.canonicalPath === `/${path}`
+  const isHosted = call.target.canonicalPath === `/${path}`
   const told = checksumElements(checksums)
   const xml = rootElement(
     'CompleteMultipartUploadResult',
     element(
       'Location',
-      `http://${request.headers.host ?? ''}/${isHosted ? '' : `${bucket}/`}${path}`,
+      `http://${call.request.headers.host ?? ''}/${isHosted ? '' : `${bucket}/`}${path}`,
     ),
     element('Bucket', bucket),
     element('Key', key),
@@ -183,7 +183,10 @@ function answerOf(
     told,
     told.length > 0 ? element('ChecksumType', type) : undefined,
   )
-  return { ...ok(xml), headers: { ...versionHeader(version), ...encryptionHeaders(undefined) } }
+  return {
+    ...ok(xml),
+    headers: { ...versionHeader(call, version), ...encryptionHeaders(undefined) },
+  }
 }
 
 const noSuchPart = (part: number): S3Error =>

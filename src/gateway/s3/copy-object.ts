@@ -31,16 +31,21 @@ export async function copyObject(call: S3Call): Promise<S3Answer> {
   return {
     status: 200,
     headers: {
-      ...versionHeader(written.version),
+      ...versionHeader(call, written.version),
       ...encryptionHeaders(undefined),
-      ...sourceVersion(source.info),
+      ...(await sourceVersion(call, source.info)),
     },
     xml: copyResult('CopyObjectResult', { ...written, checksums: source.info.checksums }),
   }
 }
 
-export const sourceVersion = ({ version }: ObjectInfo): Record<string, string> =>
-  version === 'null' ? {} : { 'x-amz-copy-source-version-id': version }
+export async function sourceVersion(
+  { facts }: S3Call,
+  { bucket, version }: ObjectInfo,
+): Promise<Record<string, string>> {
+  const isNamed = version !== 'null' || (await facts.knowsVersions(bucket))
+  return isNamed ? { 'x-amz-copy-source-version-id': version } : {}
+}
 
 export const copyResult = (
   name: string,

@@ -33,7 +33,7 @@ export function objectHeaders(
     ...overrides(call),
     ...validators(info),
     'accept-ranges': 'bytes',
-    ...versionHeader(info.version),
+    ...versionHeader(call, info.version),
     ...encryptionHeaders(key),
     ...lockHeaders(info),
     ...(tags > 0 && { 'x-amz-tagging-count': String(tags) }),
@@ -50,9 +50,14 @@ export const validators = ({
   'last-modified': modified.toUTCString(),
 })
 
-/** What was written while versions were not kept has no name to speak of. */
-export const versionHeader = (version: string | undefined): Record<string, string> =>
-  version === undefined || version === 'null' ? {} : { 'x-amz-version-id': version }
+/** In a bucket that has never kept versions there is no name to speak of. */
+export const versionHeader = (
+  { knowsVersions }: Pick<S3Call, 'knowsVersions'>,
+  version: string | undefined,
+): Record<string, string> =>
+  version === undefined || (version === 'null' && !knowsVersions)
+    ? {}
+    : { 'x-amz-version-id': version }
 
 /** Told to those who ask for it, of the whole object. */
 function checksumHeaders(call: S3Call, info: ObjectInfo): Record<string, string> {

@@ -18,20 +18,20 @@ const PARTS_MAX = 1000
 
 export async function getObjectTagging(call: S3Call): Promise<S3Answer> {
   const { tags, version } = await infoOf(call)
-  return { ...ok(taggingElement(tags)), headers: versionHeader(version) }
+  return { ...ok(taggingElement(tags)), headers: versionHeader(call, version) }
 }
 
 export async function putObjectTagging(call: S3Call): Promise<S3Answer> {
   const tags = tagsInXml(await readDocument(call), OBJECT_TAGS_MAX)
   const options = { version: versionIn(call), signal: call.signal }
   const { version } = await call.store.setTags(placeOf(call), tags, options)
-  return { status: 200, headers: versionHeader(version) }
+  return { status: 200, headers: versionHeader(call, version) }
 }
 
 export async function deleteObjectTagging(call: S3Call): Promise<S3Answer> {
   const options = { version: versionIn(call), signal: call.signal }
   const { version } = await call.store.setTags(placeOf(call), {}, options)
-  return { status: 204, headers: versionHeader(version) }
+  return { status: 204, headers: versionHeader(call, version) }
 }
 
 export async function getObjectRetention(call: S3Call): Promise<S3Answer> {
@@ -110,7 +110,10 @@ export async function getObjectAttributes(call: S3Call): Promise<S3Answer> {
     has('StorageClass') ? element('StorageClass', 'STANDARD') : undefined,
     has('ObjectSize') ? element('ObjectSize', info.sizeBytes) : undefined,
   )
-  const headers = { 'last-modified': info.modified.toUTCString(), ...versionHeader(info.version) }
+  const headers = {
+    'last-modified': info.modified.toUTCString(),
+    ...versionHeader(call, info.version),
+  }
   return { ...ok(xml), headers }
 }
 

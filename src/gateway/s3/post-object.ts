@@ -138,12 +138,12 @@ async function* bounded(
 }
 
 function answerOf(
-  { request }: S3Call,
+  call: S3Call,
   fields: FormFields,
   { bucket, key, etag, version }: { bucket: string; key: string; etag: string; version: string },
 ): S3Answer {
-  const location = `http://${request.headers.host ?? ''}/${bucket}/${encodeUri(key).replaceAll('%2F', '/')}`
-  const headers = { etag: `"${etag}"`, location, ...versionHeader(version) }
+  const location = `http://${call.request.headers.host ?? ''}/${bucket}/${encodeUri(key).replaceAll('%2F', '/')}`
+  const headers = { etag: `"${etag}"`, location, ...versionHeader(call, version) }
   const redirect = fields.get('success_action_redirect') ?? fields.get('redirect')
   if (redirect !== undefined && /^https?:\/\/[!-~]+$/.test(redirect)) {
     const more = `bucket=${bucket}&key=${encodeUri(key)}&etag=%22${etag}%22`

@@ -78,15 +78,15 @@ function partIn(text: string | undefined): number | undefined {
 }
 
 /** What stands in the way of the bytes; undefined if nothing does. @throws {S3Error} `PreconditionFailed` */
-function judged({ request }: S3Call, info: ObjectInfo): S3Answer | undefined {
-  const verdict = judgeRead(request.headers, info)
+function judged(call: S3Call, info: ObjectInfo): S3Answer | undefined {
+  const verdict = judgeRead(call.request.headers, info)
   if (verdict === 'failed')
     throw new S3Error(
       'PreconditionFailed',
       'At least one of the pre-conditions you specified did not hold',
     )
   if (verdict === 'go on') return undefined
-  return { status: 304, headers: { ...validators(info), ...versionHeader(info.version) } }
+  return { status: 304, headers: { ...validators(info), ...versionHeader(call, info.version) } }
 }
 
 function objectHead(

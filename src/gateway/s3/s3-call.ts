@@ -20,6 +20,8 @@ export interface S3Call {
   /** How the body is signed. */
   readonly proof: { readonly payload: string; readonly signing: Signing } | undefined
   readonly region: string
+  /** Whether versions were ever kept in the bucket: then the one called `null` is spoken of. */
+  readonly knowsVersions: boolean
   readonly requestId: string
   readonly nowMs: number
   /** Aborts when the client has gone, or has been answered. */

@@ -116,7 +116,7 @@ export class S3Gateway {
       request.method === 'POST' &&
       /^multipart\/form-data\b/i.test(request.headers['content-type'] ?? '')
     if (isForm && target.bucket !== undefined && target.key === undefined)
-      return postObject(this.#callOf(asked, { target, requestId }), {
+      return postObject(await this.#withVersions(this.#callOf(asked, { target, requestId })), {
         ...this.#options,
         region: this.#region,
         signingKeys: this.#signingKeys,
@@ -144,7 +144,7 @@ export class S3Gateway {
           key: target.key,
         },
       )
-    return operation.run(call)
+    return operation.run(await this.#withVersions(call))
   }
 
   get #region(): string {
@@ -190,6 +190,7 @@ export class S3Gateway {
       proof,
       requestId,
       region: this.#region,
+      knowsVersions: false,
       nowMs: nowMs(),
       demand: (action, bucket, object) =>
         authorize(
@@ -197,6 +198,15 @@ export class S3Gateway {
           { action, ability: abilityFor(action), bucket, key: object },
         ),
     }
+  }
+
+  async #withVersions(call: S3Call): Promise<S3Call> {
+    const { bucket, key } = call.target
+    const isAboutObjects =
+      bucket !== undefined && (key !== undefined || call.request.method === 'POST')
+    return isAboutObjects
+      ? { ...call, knowsVersions: await call.facts.knowsVersions(bucket) }
+      : call
   }
 
   async #send(

@@ -93,7 +93,7 @@ export async function uploadPartCopy(call: S3Call): Promise<S3Answer> {
     { ...place, version: info.version },
     { ...span, signal: call.signal },
   )
-  return { ...ok(copyResult('CopyPartResult', copied)), headers: sourceVersion(info) }
+  return { ...ok(copyResult('CopyPartResult', copied)), headers: await sourceVersion(call, info) }
 }
 
 /** The bytes of the source that are wanted. Nothing else of the syntax of ranges is allowed here. */

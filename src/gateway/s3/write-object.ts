@@ -29,16 +29,21 @@ export async function putObject(call: S3Call): Promise<S3Answer> {
     signal: call.signal,
   }
   const written = await call.store.put(place, body.source, options)
-  return { status: 200, headers: writtenHeaders(written, key, checksums) }
+  return {
+    status: 200,
+    headers: {
+      ...writtenHeaders(written, key, checksums),
+      ...versionHeader(call, written.version),
+    },
+  }
 }
 
 const writtenHeaders = (
-  { etag, version }: Pick<Written, 'etag' | 'version'>,
+  { etag }: Pick<Written, 'etag'>,
   key: CustomerKey | undefined,
   checksums: Readonly<Record<string, string>>,
 ): Record<string, string> => ({
   etag: `"${etag}"`,
-  ...versionHeader(version),
   ...encryptionHeaders(key),
   ...checksumsTold(checksums, undefined),
 })
@@ -64,7 +69,7 @@ export async function deleteObject(call: S3Call): Promise<S3Answer> {
   return {
     status: 204,
     headers: {
-      ...versionHeader(deleted.version),
+      ...versionHeader(call, deleted.version),
       ...(deleted.isMarker && { 'x-amz-delete-marker': 'true' }),
     },
   }

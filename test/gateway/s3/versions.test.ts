@@ -72,6 +72,29 @@ s3Suite('versions and locks over S3', town => {
     assert.equal(ids[0], 'null')
   })
 
+  test('the version without a name is called null once versions were ever kept', async () => {
+    const bucket = await town.bucket()
+    const path = `/${bucket}/k`
+    const told = async (method: string, headers: Record<string, string> = {}) =>
+      (await ask(method, path, { headers, body: method === 'PUT' ? 'x' : '' })).headers
+    assert.equal((await told('PUT'))['x-amz-version-id'], undefined)
+    assert.equal((await told('HEAD'))['x-amz-version-id'], undefined)
+    await ask('PUT', `/${bucket}`, { query: 'versioning', body: enable })
+    assert.equal((await told('HEAD'))['x-amz-version-id'], 'null')
+    await ask('PUT', `/${bucket}`, { query: 'versioning', body: suspend })
+    assert.equal((await told('PUT'))['x-amz-version-id'], 'null')
+    const { etag = '' } = await told('GET')
+    const unchanged = await ask('GET', path, { headers: { 'if-none-match': etag } })
+    assert.deepEqual([unchanged.status, unchanged.headers['x-amz-version-id']], [304, 'null'])
+    const copied = await told('PUT', {
+      'x-amz-copy-source': path,
+      'x-amz-metadata-directive': 'REPLACE',
+    })
+    assert.equal(copied['x-amz-copy-source-version-id'], 'null')
+    const gone = await told('DELETE')
+    assert.deepEqual([gone['x-amz-delete-marker'], gone['x-amz-version-id']], ['true', 'null'])
+  })
+
   for (const [version, code] of [
     ['nonsense', 'NoSuchVersion'],
     ['', 'InvalidArgument'],
