@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 
 import { bucketsCommand } from './buckets-command.ts'
 import { completionCommand } from './completion-command.ts'
+import { consoleCommand } from './console-command.ts'
 import { decodeCommand } from './decode-command.ts'
 import { encodeCommand } from './encode-command.ts'
 import { eventsCommand } from './events-command.ts'
@@ -70,6 +71,7 @@ export function createProgram(signal: AbortSignal): Command {
   add('up', upCommand)
   add('invite', inviteCommand)
   add('ban', banCommand)
+  add('console', consoleCommand)
   add('peers', peersCommand)
   add('status', statusCommand)
   add('groups', groupsCommand)

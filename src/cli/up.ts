@@ -1,7 +1,7 @@
 import module from 'node:module'
 import { resolve } from 'node:path'
 
-import { startGateway } from '../gateway/gateway.ts'
+import { type Gateway, startGateway } from '../gateway/gateway.ts'
 import type { AccessKey } from '../gateway/keys/access-key.ts'
 import { keyRingOf } from '../gateway/keys/key-ring.ts'
 import { ALL_RIGHTS } from '../gateway/keys/rights.ts'
@@ -82,6 +82,7 @@ export async function up(
       port,
       mayMove,
       log,
+      words: { program, up: upAgain },
       s3: { keys, region, domains: domainsIn(settings['s3-domain']) },
     })
     try {
@@ -90,7 +91,7 @@ export async function up(
       const key = isNew.value ? await keys.create(options) : undefined
       const file = settings['invite-file']
       if (file !== undefined) void keepInvite(node, { file, log, signal })
-      await say(describe(node, { url: console.url, token, key, region, isJson }))
+      await say(describe(node, { ...linksOf(console), token, key, region, isJson }))
       // By the time a peer ends others may have started, and compiled everything again.
       module.flushCompileCache?.()
       await ended
@@ -120,25 +121,35 @@ function endOf(node: HoldfastNode, signal: AbortSignal): Promise<void> {
   return ended
 }
 
+const linksOf = (gateway: Gateway): Pick<Said, 'url' | 'link'> => ({
+  url: gateway.url,
+  link: gateway.loginLink(),
+})
+
 interface Said {
   readonly url: string
+  /** Into the console, good once. */
+  readonly link: string
   readonly token: string | undefined
   readonly key: AccessKey | undefined
   readonly region: string | undefined
   readonly isJson: boolean
 }
 
-function describe(node: HoldfastNode, { url, token, key, region, isJson }: Said): string {
+function describe(node: HoldfastNode, { url, link, token, key, region, isJson }: Said): string {
   const { peer, name, network, role, addresses, peers, isAuthority } = node.status()
   if (isJson) {
     const pair = key && { id: key.id, secret: key.secret }
-    return JSON.stringify({ peer, name, network, role, addresses, gateway: url, token, key: pair })
+    const where = { gateway: url, console: link }
+    return JSON.stringify({ peer, name, network, role, addresses, ...where, token, key: pair })
   }
   const others = Object.values(peers).reduce((sum, count) => sum + count, -1)
   const lines = [
     `holdfast is up: ${name}, ${token === undefined ? `one of ${others + 1} peers` : 'the first peer of a new network'}`,
     '',
-    `  console  ${url}`,
+    `  console  ${link}`,
+    `           (good once, within the hour; another: ${program} console)`,
+    `  gateway  ${url}`,
     `  peer     ${peer}`,
     ...addresses.map(address => `           ${address.replace(/\/p2p\/.*$/, '')}`),
     '',

@@ -1,4 +1,5 @@
 import { bucketRoutes } from './bucket-api.ts'
+import { consoleRoutes } from './console/console-routes.ts'
 import { eventRoute } from './event-stream.ts'
 import { keyRoutes } from './key-api.ts'
 import { kvRoutes } from './kv-api.ts'
@@ -6,11 +7,13 @@ import { objectRoutes } from './object-api.ts'
 import { byteRoutes } from './object-bytes.ts'
 import { peerRoutes } from './peer-api.ts'
 import { Router } from './route.ts'
+import { sessionRoutes } from './session-api.ts'
 import { upkeepRoutes } from './upkeep-api.ts'
 import { uploadRoutes } from './upload-api.ts'
 
 /** Everything the JSON API answers, and the bytes of objects. */
 export const api: Router = new Router([
+  ...sessionRoutes,
   ...peerRoutes,
   ...kvRoutes,
   ...keyRoutes,
@@ -20,4 +23,5 @@ export const api: Router = new Router([
   ...uploadRoutes,
   ...upkeepRoutes,
   eventRoute,
+  ...consoleRoutes,
 ])

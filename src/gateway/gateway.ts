@@ -6,8 +6,11 @@ import type { Log } from '../node/log.ts'
 import { sendStream, sendWhole } from './answer.ts'
 import { api } from './api.ts'
 import { drain } from './body.ts'
+import { Access, plainWords, type Words } from './console/access.ts'
+import { builtConsole, type ConsoleFiles, readConsole } from './console/files.ts'
+import type { Session } from './console/sessions.ts'
 import { EventLog } from './event-log.ts'
-import { checkHost, checkToken } from './guard.ts'
+import { checkAccess, checkHost } from './guard.ts'
 import { describeError, HttpError } from './http-error.ts'
 import type { KeyRing } from './keys/key-ring.ts'
 import { announce, openToken } from './local-access.ts'
@@ -37,6 +40,10 @@ export interface GatewayOptions {
   readonly log: Log
   /** How long a client may keep a request waiting and move nothing. @default 30 s */
   readonly paceMs?: number | undefined
+  /** How people call the program that this peer runs in. @default holdfast */
+  readonly words?: Words | undefined
+  /** Where the console's files are. @default where a build has them */
+  readonly consoleDirectory?: string | undefined
   /** Who may use S3, and what it is called; without it there is none. */
   readonly s3?: (Pick<S3Options, 'domains' | 'region'> & { readonly keys: KeyRing }) | undefined
 }
@@ -44,6 +51,8 @@ export interface GatewayOptions {
 export interface Gateway {
   /** Where it listens, e.g. `http://127.0.0.1:4800`. */
   readonly url: string
+  /** A link into the console that logs in whoever follows it first, within the hour. */
+  loginLink(): string
   /** Answers what was asked, for a moment, and then nothing more. */
   stop(): Promise<void>
 }
@@ -58,7 +67,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const events = new EventLog(options.node)
   const { node, log } = options
   const s3 = options.s3 && new S3Gateway({ ...options.s3, store: node, log, nowMs: Date.now })
-  const service: Service = { ...options, token, events, s3, keys: options.s3?.keys }
+  const access = new Access({ token, words: options.words ?? plainWords, nowMs: Date.now })
+  const consoleFiles = onDemand(() => readConsole(options.consoleDirectory ?? builtConsole))
+  const keys = options.s3?.keys
+  const service: Service = { ...options, access, consoleFiles, events, s3, keys }
   const answer = (request: IncomingMessage, response: ServerResponse): void =>
     void serve(service, request, response)
   const server = createServer(
@@ -72,10 +84,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { address, family, port } = server.address() as AddressInfo
   const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
   const withdraw = await announce(dataDirectory, url)
+  access.url = url
   return {
     url,
+    loginLink: () => access.loginLink(),
     async stop() {
       await withdraw()
+      access.sessions.close()
       events.close()
       await close(server)
     },
@@ -83,7 +98,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 }
 
 type Service = Omit<GatewayOptions, 's3'> & {
-  readonly token: string
+  readonly access: Access
+  readonly consoleFiles: () => Promise<ConsoleFiles>
   readonly events: EventLog
   readonly s3: S3Gateway | undefined
   readonly keys: KeyRing | undefined
@@ -119,10 +135,14 @@ async function serve(
   }
 }
 
-async function run(call: Service & Omit<Call, 'params' | 'query'>): Promise<void> {
-  const { request, response, signal } = call
-  const { route, params } = find(request, call.token)
-  const answer = await route.run({ ...call, params, query: queryOf(request) })
+async function run(asked: Service & Omit<Call, 'params' | 'query' | 'session'>): Promise<void> {
+  const { request, response } = asked
+  const { route, params, session } = find(request, asked.access)
+  // What a session has begun ends with it.
+  const signal =
+    session === undefined ? asked.signal : AbortSignal.any([asked.signal, session.ended])
+  const call: Call = { ...asked, signal, session, params, query: queryOf(request) }
+  const answer = await route.run(call)
   if (answer?.stream !== undefined) await sendStream(response, answer, answer.stream, signal)
   else if (answer !== undefined) {
     sendWhole(response, answer)
@@ -133,14 +153,19 @@ async function run(call: Service & Omit<Call, 'params' | 'query'>): Promise<void
 /** @throws {HttpError} 400, 401, 403, 404, 405 */
 function find(
   request: IncomingMessage,
-  token: string,
-): { readonly route: Route; readonly params: ReadonlyMap<string, string> } {
+  access: Access,
+): {
+  readonly route: Route
+  readonly params: ReadonlyMap<string, string>
+  readonly session: Session | undefined
+} {
   checkHost(request)
   const here = api.at(pathOf(request))
-  if (!here.some(({ route }) => route.isPublic === true)) checkToken(request, token)
-  if (here.length === 0) throw new HttpError(404, 'There is nothing at this path')
   const found = here.find(({ route }) => route.method === request.method)
-  if (found !== undefined) return { route: found.route, params: decodeParams(found.raw) }
+  const isPublic = found?.route.isPublic === true || here.every(({ route }) => route.isPublic)
+  const session = isPublic && here.length > 0 ? undefined : checkAccess(request, access)
+  if (here.length === 0) throw new HttpError(404, 'There is nothing at this path')
+  if (found !== undefined) return { route: found.route, params: decodeParams(found.raw), session }
   const allow = here.map(({ route }) => route.method).join(', ')
   throw new HttpError(405, `This path answers ${allow} only`, { allow })
 }
@@ -173,6 +198,18 @@ async function fail(
   sendWhole(response, { ...answer, headers: { ...answer.headers, ...closing } })
   if (!isWhole && isSending) await drain(request)
   response.end()
+}
+
+/** Asks once, when somebody first wants to know; again if that failed. */
+function onDemand<Value>(ask: () => Promise<Value>): () => Promise<Value> {
+  let asked: Promise<Value> | undefined
+  return () => {
+    asked ??= ask().catch((error: unknown) => {
+      asked = undefined
+      throw error
+    })
+    return asked
+  }
 }
 
 /** Lets a client that waits for it send its body, once. */

@@ -11,6 +11,7 @@ const httpCodes = {
   413: 'BODY_TOO_LARGE',
   415: 'MEDIA_TYPE',
   416: 'RANGE_UNSATISFIABLE',
+  429: 'TOO_MANY_LOGINS',
   503: 'BUSY',
 } as const
 

@@ -1,6 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
 import type { HoldfastNode } from '../node/create-node.ts'
+import type { Access } from './console/access.ts'
+import type { ConsoleFiles } from './console/files.ts'
+import type { Session } from './console/sessions.ts'
 import type { EventLog } from './event-log.ts'
 import { HttpError } from './http-error.ts'
 import type { KeyRing } from './keys/key-ring.ts'
@@ -12,7 +15,7 @@ export interface Route {
   readonly method: 'DELETE' | 'GET' | 'HEAD' | 'PATCH' | 'POST' | 'PUT'
   /** `:name` stands for one segment, `*name` at the end for all that follows. */
   readonly path: string
-  /** Open to whoever reaches the port: says nothing but whether the peer is there. */
+  /** Open to whoever reaches the port: says nothing of the peer but that it is there. */
   readonly isPublic?: true
   /** Resolves to what is answered; to nothing if it has answered by itself. */
   run(call: Call): Promise<Answer | undefined>
@@ -22,6 +25,10 @@ export interface Route {
 export interface Call {
   readonly node: ServedNode
   readonly events: EventLog
+  readonly access: Access
+  /** Undefined for who has shown the token. */
+  readonly session: Session | undefined
+  readonly consoleFiles: () => Promise<ConsoleFiles>
   /** Undefined where there is no S3. */
   readonly keys: KeyRing | undefined
   readonly request: IncomingMessage

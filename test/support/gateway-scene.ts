@@ -30,6 +30,11 @@ export interface Scene {
   readonly bearer: Record<string, string>
 }
 
+interface SceneOptions {
+  readonly paceMs?: number
+  readonly consoleDirectory?: string
+}
+
 /** A peer with a gateway, for as long as a test takes. */
 export function withGateway(story: (scene: Scene) => Promise<void>): Promise<void> {
   return withDirectory(async directory => {
@@ -43,7 +48,7 @@ export function withGateway(story: (scene: Scene) => Promise<void>): Promise<voi
 }
 
 /** A peer with a gateway for all tests of a file: a peer takes longer to start than they take. */
-export function sharedGateway(options: { readonly paceMs?: number } = {}): () => Scene {
+export function sharedGateway(options: SceneOptions = {}): () => Scene {
   let opened: Awaited<ReturnType<typeof openScene>> | undefined
   let directory = ''
   before(async () => {
@@ -62,11 +67,11 @@ export function sharedGateway(options: { readonly paceMs?: number } = {}): () =>
 
 async function openScene(
   directory: string,
-  { paceMs }: { readonly paceMs?: number } = {},
+  { paceMs, consoleDirectory }: SceneOptions = {},
 ): Promise<{ readonly scene: Scene; readonly close: () => Promise<void> }> {
   const node = createNode({ dataDirectory: directory, listen: ['/ip4/127.0.0.1/tcp/0'] })
   await node.start()
-  const options = { node, dataDirectory: directory, log: silentLog, paceMs }
+  const options = { node, dataDirectory: directory, log: silentLog, paceMs, consoleDirectory }
   const gateway = await startGateway({ ...options, port: 0, mayMove: false })
   const { token } = await findAccess(directory)
   const bearer = { authorization: `Bearer ${token}` }
