@@ -287,7 +287,7 @@ export function* sweepContents(
 }
 
 /** An open content will never be kept; what it has is queued to be taken apart. */
-function* release(work: Workspace, name: ContentName, found: Content): Program<void> {
+export function* release(work: Workspace, name: ContentName, found: Content): Program<void> {
   const { bucket, key, content } = name
   const home = positionOf(name)
   const watch = yield* work.read(watchRow(home, content), rowOf.watch)

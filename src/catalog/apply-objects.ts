@@ -203,7 +203,7 @@ const NOTHING_DELETED: Result = {
   etag: '',
 }
 
-function* putMarker(work: Workspace, place: Place): Program<Result> {
+export function* putMarker(work: Workspace, place: Place): Program<Result> {
   const bucket = yield* work.writableBucket(place.bucket)
   const version = { ...MARKER, parts: 0, body: { type: 'marker' } as const }
   return resultOf(yield* addVersion(work, place, { bucket, version }))

@@ -20,6 +20,7 @@ import {
   settleReferences,
   sweepContents,
 } from './apply-contents.ts'
+import { expire, expireUpload } from './apply-lifecycle.ts'
 import { copyObject, deleteObject, putObject, setLock, setTags } from './apply-objects.ts'
 import { absorbRange, appliedRow, rangeRow, setFrozen, splitRange } from './apply-ranges.ts'
 import { disown, dropGarbage, place, recut } from './apply-segments.ts'
@@ -136,6 +137,10 @@ function* perform(work: Workspace, command: Command): Program<Result> {
       return yield* deleteObject(work, command)
     case 'copyObject':
       return yield* copyObject(work, command)
+    case 'expire':
+      return yield* expire(work, command)
+    case 'expireUpload':
+      return yield* expireUpload(work, command)
     case 'setTags':
       return yield* setTags(work, command)
     case 'setLock':

@@ -18,6 +18,7 @@ import {
   type Proposal,
   type Conditions,
   type BlobInit,
+  type Doomed,
   type NewBody,
   type VersionName,
   type Placement,
@@ -25,6 +26,7 @@ import {
   SEGMENTS_PER_COMMAND_MAX,
   PLACEMENTS_PER_COMMAND_MAX,
   SWEEP_MAX,
+  EXPIRE_MAX,
   SHARDS_PER_COMMAND_MAX,
   REGISTER_NAME_BYTES_MAX,
   REGISTER_BYTES_MAX,
@@ -56,6 +58,7 @@ import {
   FRAGMENTS_MAX,
 } from './records.ts'
 import { shardCodec } from './shard-map.ts'
+import { stampCodec } from './stamp.ts'
 import { BLOB_ID_BYTES } from './tables.ts'
 
 /**
@@ -120,6 +123,12 @@ const placementCodec: Codec<Placement> = struct<Placement>({
   ifRevision: natural(),
   index: natural(FRAGMENTS_MAX - 1),
   fragment: fragmentCodec,
+})
+
+const doomedCodec: Codec<Doomed> = struct<Doomed>({
+  stamp: stampCodec,
+  dueMs: natural(),
+  ifTags: optional(tagsCodec),
 })
 
 /** `retention` of `setLock`: left alone, taken away, or set. */
@@ -211,6 +220,15 @@ const commandCodec: Codec<Command> = variant<'type', Command>('type', {
       bypassesGovernance: flag,
     }),
   ],
+  expire: [
+    15,
+    struct<CommandOf<'expire'>>({
+      ...place,
+      ifNewest: stampCodec,
+      ifCount: natural(),
+      doomed: list(doomedCodec, EXPIRE_MAX),
+    }),
+  ],
   openContent: [
     20,
     struct<CommandOf<'openContent'>>({
@@ -283,6 +301,7 @@ const commandCodec: Codec<Command> = variant<'type', Command>('type', {
       rows: list(bytes(POSITION_BYTES_MAX + 64), SWEEP_MAX),
     }),
   ],
+  expireUpload: [33, struct<CommandOf<'expireUpload'>>({ ...contentFields, dueMs: natural() })],
   place: [
     40,
     struct<CommandOf<'place'>>({ placements: list(placementCodec, PLACEMENTS_PER_COMMAND_MAX) }),

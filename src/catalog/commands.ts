@@ -11,6 +11,7 @@ import type {
   Versioning,
 } from './records.ts'
 import type { Shard } from './shard-map.ts'
+import type { Stamp } from './stamp.ts'
 
 /**
  * What the log of a group may say. A command changes everything it means to, or nothing. Those that
@@ -43,6 +44,7 @@ export const CONDITIONS_MAX = 16
 export const SEGMENTS_PER_COMMAND_MAX = 1_024
 export const PLACEMENTS_PER_COMMAND_MAX = 256
 export const SWEEP_MAX = 256
+export const EXPIRE_MAX = 64
 export const SHARDS_PER_COMMAND_MAX = 64
 export const REGISTER_NAME_BYTES_MAX = 256
 export const REGISTER_BYTES_MAX = 65_536
@@ -156,6 +158,14 @@ export type Command =
       readonly retention: Retention | undefined
       readonly hasLegalHold: boolean
     })
+  /** Ends versions that are over, if the key has the history that was judged: see `lifecycle.ts`. */
+  | (Place & {
+      readonly type: 'expire'
+      readonly ifNewest: Stamp
+      /** Versions and delete markers. */
+      readonly ifCount: number
+      readonly doomed: readonly Doomed[]
+    })
   | (VersionName & { readonly type: 'setTags'; readonly tags: readonly Pair[] })
   | (VersionName & {
       readonly type: 'setLock'
@@ -202,6 +212,8 @@ export type Command =
     })
   /** Gives up an open content, or makes sure that an unknown one stays unknown. */
   | (ContentName & { readonly type: 'releaseContent' })
+  /** Gives up a multipart upload that is over. */
+  | (ContentName & { readonly type: 'expireUpload'; readonly dueMs: number })
   /** Ends intents and fences whose time is over. */
   | { readonly type: 'sweepContents'; readonly contents: readonly ContentName[] }
   /** Takes released contents apart, about `rows` rows of them. */
@@ -250,6 +262,15 @@ export type Command =
       /** Undefined removes it. */
       readonly value: Uint8Array | undefined
     }
+
+/** A version whose time is over. */
+export interface Doomed {
+  readonly stamp: Stamp
+  /** Since when. */
+  readonly dueMs: number
+  /** What its tags must still be; undefined: they do not matter. */
+  readonly ifTags: readonly Pair[] | undefined
+}
 
 /** A command as it stands in the log, under the epoch of the range its sender means. */
 export interface Proposal {

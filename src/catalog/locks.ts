@@ -17,6 +17,10 @@ export function demandUnlocked(
   refuse({ code: 'OBJECT_LOCKED', lock: retention.mode, untilMs: retention.untilMs })
 }
 
+/** Whether it must stay, and nobody is there to say otherwise. */
+export const isLocked = ({ retention, hasLegalHold }: Version, nowMs: number): boolean =>
+  hasLegalHold || isBinding(retention, nowMs)
+
 /** The retention of a version after somebody asked to set it. */
 export function changedRetention(
   current: Retention | undefined,

@@ -106,6 +106,24 @@ export const watches = (options: PageOptions) =>
     return yield* watchesIn(work, tableRange('u', work.range.lo, work.range.hi), options)
   }
 
+export interface BucketDocument {
+  readonly bucket: string
+  readonly document: Uint8Array
+}
+
+/** The documents of one name, of all buckets whose home is this range. */
+export const documentsNamed = (name: string, options: PageOptions) =>
+  function* (work: Workspace): Program<Page<BucketDocument>> {
+    const range = tableRange('e', work.range.lo, work.range.hi)
+    const { items, next } = yield* pageOf(work.rows, range, options)
+    const found = items.flatMap(({ key, value }) => {
+      const { position, ids } = split(key)
+      const { bucket } = placeAt(position)
+      return toUtf8(ids) === name ? [{ bucket, document: value }] : []
+    })
+    return { items: found, next }
+  }
+
 /** The multipart uploads of a bucket in this range, by key; fences and intents are left out. */
 export const listUploads = (bucket: string, options: PageOptions) =>
   function* (work: Workspace): Program<Page<WatchedContent>> {

@@ -29,6 +29,8 @@ export type Result =
       readonly ms: number
       readonly etag: string
     }
+  /** So many versions, or uploads, have ended. */
+  | { readonly type: 'expired'; readonly count: number }
   | { readonly type: 'content'; readonly state: 'open' | 'kept' | 'released' }
   | { readonly type: 'collected'; readonly rows: number; readonly isMore: boolean }
   /** The revisions of the segments, in the order of the command. */
@@ -61,6 +63,7 @@ const resultCodec: Codec<Result> = variant<'type', Result>('type', {
   collected: [5, struct<ResultOf<'collected'>>({ rows: natural(), isMore: flag })],
   placed: [6, struct<ResultOf<'placed'>>({ revisions: list(natural(), 256) })],
   range: [7, struct<ResultOf<'range'>>({ range: rangeCodec, child: optional(rangeCodec) })],
+  expired: [9, struct<ResultOf<'expired'>>({ count: natural() })],
   register: [8, struct<ResultOf<'register'>>({ revision: natural() })],
 })
 

@@ -50,7 +50,18 @@ export function* findVersion(
   return version !== undefined && idOf(version) === name ? version : undefined
 }
 
-/** The same, of which there must be one that is no delete marker. */
+/** The version that was written at a moment. */
+export function* versionAt(
+  work: Workspace,
+  place: Place,
+  stamp: Stamp,
+): Program<Version | undefined> {
+  const head = yield* headOf(work, place)
+  if (head === undefined || compareStamps(head.version.stamp, stamp) === 0) return head?.version
+  return yield* work.read(versionRow(positionOf(place), stamp), rowOf.version)
+}
+
+/** The same as `findVersion`, of which there must be one that is no delete marker. */
 export function* demandVersion(
   work: Workspace,
   { bucket, key }: Place,

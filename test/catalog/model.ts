@@ -90,6 +90,8 @@ export type ModelCommand = Exclude<
       | 'collect'
       | 'dropGarbage'
       | 'dropReference'
+      | 'expire'
+      | 'expireUpload'
       | 'freezeRange'
       | 'mirrorBucket'
       | 'retainContent'

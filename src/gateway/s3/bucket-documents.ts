@@ -4,9 +4,10 @@
  */
 import { Buffer } from 'node:buffer'
 
+import type { LifecycleRule } from '../../node/store/expiry.ts'
 import type { PublicAccess } from './bucket-facts.ts'
 import type { CorsRule } from './cors-rules.ts'
-import { lifecycleElement, lifecycleIn, type LifecycleRule } from './lifecycle-rules.ts'
+import { lifecycleElement, lifecycleIn } from './lifecycle-rules.ts'
 import { isPublic, readPolicy } from './policy.ts'
 import { bytesOf, readDocument } from './read-document.ts'
 import { bucketOf, NO_CONTENT, ok, type S3Answer, type S3Call } from './s3-call.ts'

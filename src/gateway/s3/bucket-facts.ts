@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer'
 
 import { codeOf } from '../../base/errors.ts'
+import type { LifecycleRule } from '../../node/store/expiry.ts'
 import type { Store } from '../../node/store/store.ts'
 import { Remembered } from '../remembered.ts'
 import type { CorsRule } from './cors-rules.ts'
@@ -11,6 +12,7 @@ export interface BucketDocuments {
   readonly policy: Policy
   readonly cors: readonly CorsRule[]
   readonly 'public-access': PublicAccess
+  readonly lifecycle: readonly LifecycleRule[]
 }
 
 export interface PublicAccess {
@@ -21,7 +23,7 @@ export interface PublicAccess {
 }
 
 type DocumentName = keyof BucketDocuments
-const documentNames: readonly DocumentName[] = ['policy', 'cors', 'public-access']
+const documentNames: readonly DocumentName[] = ['policy', 'cors', 'public-access', 'lifecycle']
 /** Beside the names of documents, none of which is called so. */
 const VERSIONING = 'versioning'
 /** A change made at another gateway counts here after so long at most. */

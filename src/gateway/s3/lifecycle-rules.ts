@@ -2,7 +2,8 @@
  * When objects end by themselves. Rules are kept as JSON, document `lifecycle`, for whoever carries
  * them out; what nobody would carry out is refused.
  */
-import { invalidArgument, notImplemented } from './s3-error.ts'
+import type { LifecycleRule } from '../../node/store/expiry.ts'
+import { invalidArgument, notImplemented, S3Error } from './s3-error.ts'
 import {
   childOf,
   childrenOf,
@@ -17,28 +18,10 @@ import {
 import { readXml, type XmlElement } from './xml-reader.ts'
 import { element, type Markup, optionalElement, rootElement } from './xml-writer.ts'
 
-export interface LifecycleRule {
-  readonly id: string
-  readonly isEnabled: boolean
-  readonly prefix: string
-  readonly tags: readonly { readonly key: string; readonly value: string }[]
-  readonly sizeAbove?: number | undefined
-  readonly sizeBelow?: number | undefined
-  /** Days after which a current version ends. */
-  readonly expireDays?: number | undefined
-  /** Or the day, milliseconds since 1970. */
-  readonly expireAtMs?: number | undefined
-  /** Delete markers with no version behind them go. */
-  readonly dropsMarkers?: boolean | undefined
-  readonly noncurrentDays?: number | undefined
-  /** So many noncurrent versions stay, the newest. */
-  readonly noncurrentKept?: number | undefined
-  readonly abortDays?: number | undefined
-}
-
 const RULES_MAX = 1000
 const ID_CHARS_MAX = 255
 const DAYS_MAX = 36_500
+const DAY_MS = 86_400_000
 
 export function lifecycleIn(text: string): readonly LifecycleRule[] {
   const root = demandRoot(readXml(text), 'LifecycleConfiguration')
@@ -61,11 +44,17 @@ function ruleIn(rule: XmlElement, index: number): LifecycleRule {
   const abort = childOf(rule, 'AbortIncompleteMultipartUpload')
   if (expiration === undefined && noncurrent === undefined && abort === undefined)
     throw wrong('At least one action needs to be specified in a rule')
+  const filter = filterIn(rule)
+  const ends = expiration === undefined ? {} : expirationIn(expiration)
+  demandPlain(filter, {
+    AbortIncompleteMultipartUpload: abort !== undefined,
+    ExpiredObjectDeleteMarker: ends.dropsMarkers === true,
+  })
   return {
     id,
     isEnabled: choiceOf(rule, 'Status', ['Enabled', 'Disabled']) === 'Enabled',
-    ...filterIn(rule),
-    ...(expiration && expirationIn(expiration)),
+    ...filter,
+    ...ends,
     noncurrentDays: noncurrent && daysIn(noncurrent, 'NoncurrentDays'),
     noncurrentKept:
       noncurrent && childOf(noncurrent, 'NewerNoncurrentVersions')
@@ -73,6 +62,19 @@ function ruleIn(rule: XmlElement, index: number): LifecycleRule {
         : undefined,
     abortDays: abort && daysIn(abort, 'DaysAfterInitiation'),
   }
+}
+
+/** Uploads and markers have neither tags nor sizes. */
+function demandPlain(
+  { tags, sizeAbove, sizeBelow }: Pick<LifecycleRule, 'tags' | 'sizeAbove' | 'sizeBelow'>,
+  actions: Readonly<Record<string, boolean>>,
+): void {
+  const [action] = Object.entries(actions).find(([, isThere]) => isThere) ?? []
+  if (action === undefined) return
+  if (tags.length > 0)
+    throw new S3Error('InvalidRequest', `${action} cannot be specified with Tags.`)
+  if (sizeAbove !== undefined || sizeBelow !== undefined)
+    throw new S3Error('InvalidRequest', `${action} cannot be specified with Object Size.`)
 }
 
 function filterIn(
@@ -105,6 +107,7 @@ function expirationIn(
   if (date === undefined) return { dropsMarkers }
   const ms = Date.parse(date)
   if (Number.isNaN(ms)) throw wrong('a Date is in ISO 8601 format')
+  if (ms % DAY_MS !== 0) throw invalidArgument('Date', date, "'Date' must be at midnight GMT")
   return { expireAtMs: ms }
 }
 

@@ -1,3 +1,4 @@
+import { expiryOf } from '../../node/store/expiry.ts'
 import type { ObjectInfo } from '../../node/store/store.ts'
 import { toWire } from '../object-headers.ts'
 import { type CustomerKey, encryptionHeaders, KEY_MD5_HEADER } from './encryption.ts'
@@ -37,6 +38,7 @@ export function objectHeaders(
     ...encryptionHeaders(key),
     ...lockHeaders(info),
     ...(tags > 0 && { 'x-amz-tagging-count': String(tags) }),
+    ...expirationHeader(call, info),
     ...checksumHeaders(call, info),
     ...safety(call),
   }
@@ -58,6 +60,17 @@ export const versionHeader = (
   version === undefined || (version === 'null' && !knowsVersions)
     ? {}
     : { 'x-amz-version-id': version }
+
+/** When a bucket's rules end the current version of an object. */
+export function expirationHeader(
+  { lifecycle, target }: S3Call,
+  info: Parameters<typeof expiryOf>[1],
+): Record<string, string> {
+  const expiry = target.query.has('versionId') ? undefined : expiryOf(lifecycle, info)
+  if (expiry === undefined) return {}
+  const rule = encodeURIComponent(expiry.rule)
+  return { 'x-amz-expiration': `expiry-date="${expiry.at.toUTCString()}", rule-id="${rule}"` }
+}
 
 /** Told to those who ask for it, of the whole object. */
 function checksumHeaders(call: S3Call, info: ObjectInfo): Record<string, string> {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
+import type { LifecycleRule } from '../../node/store/expiry.ts'
 import type { Store } from '../../node/store/store.ts'
 import type { AccessKey } from '../keys/access-key.ts'
 import type { Signing } from './authenticate.ts'
@@ -22,6 +23,8 @@ export interface S3Call {
   readonly region: string
   /** Whether versions were ever kept in the bucket: then the one called `null` is spoken of. */
   readonly knowsVersions: boolean
+  /** When the objects of the bucket end by themselves. */
+  readonly lifecycle: readonly LifecycleRule[]
   readonly requestId: string
   readonly nowMs: number
   /** Aborts when the client has gone, or has been answered. */

@@ -116,7 +116,7 @@ export class S3Gateway {
       request.method === 'POST' &&
       /^multipart\/form-data\b/i.test(request.headers['content-type'] ?? '')
     if (isForm && target.bucket !== undefined && target.key === undefined)
-      return postObject(await this.#withVersions(this.#callOf(asked, { target, requestId })), {
+      return postObject(await this.#withFacts(this.#callOf(asked, { target, requestId })), {
         ...this.#options,
         region: this.#region,
         signingKeys: this.#signingKeys,
@@ -144,7 +144,7 @@ export class S3Gateway {
           key: target.key,
         },
       )
-    return operation.run(await this.#withVersions(call))
+    return operation.run(await this.#withFacts(call))
   }
 
   get #region(): string {
@@ -191,6 +191,7 @@ export class S3Gateway {
       requestId,
       region: this.#region,
       knowsVersions: false,
+      lifecycle: [],
       nowMs: nowMs(),
       demand: (action, bucket, object) =>
         authorize(
@@ -200,13 +201,16 @@ export class S3Gateway {
     }
   }
 
-  async #withVersions(call: S3Call): Promise<S3Call> {
+  /** What else must be known of a bucket to speak of its objects. */
+  async #withFacts(call: S3Call): Promise<S3Call> {
     const { bucket, key } = call.target
-    const isAboutObjects =
-      bucket !== undefined && (key !== undefined || call.request.method === 'POST')
-    return isAboutObjects
-      ? { ...call, knowsVersions: await call.facts.knowsVersions(bucket) }
-      : call
+    const isAboutObjects = key !== undefined || call.request.method === 'POST'
+    if (bucket === undefined || !isAboutObjects) return call
+    const [knowsVersions, lifecycle = []] = await Promise.all([
+      call.facts.knowsVersions(bucket),
+      call.facts.get(bucket, 'lifecycle'),
+    ])
+    return { ...call, knowsVersions, lifecycle }
   }
 
   async #send(

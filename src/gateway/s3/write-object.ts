@@ -2,7 +2,7 @@
 import type { ObjectPlace, PutOptions, Written } from '../../node/store/store.ts'
 import { type CustomerKey, customerKey, encryptionHeaders, keyHeaders } from './encryption.ts'
 import { bypassesGovernance } from './lock-headers.ts'
-import { checksumsTold, versionHeader } from './object-answer.ts'
+import { checksumsTold, expirationHeader, versionHeader } from './object-answer.ts'
 import { settingsIn, writeConditions } from './object-settings.ts'
 import { openBody } from './request-body.ts'
 import { placeOf, type S3Answer, type S3Call } from './s3-call.ts'
@@ -34,6 +34,7 @@ export async function putObject(call: S3Call): Promise<S3Answer> {
     headers: {
       ...writtenHeaders(written, key, checksums),
       ...versionHeader(call, written.version),
+      ...expirationHeader(call, { ...place, ...written, tags: settings.tags ?? {} }),
     },
   }
 }

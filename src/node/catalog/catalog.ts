@@ -15,6 +15,7 @@ import type {
   VersionListOptions,
 } from '../../catalog/query-objects.ts'
 import type {
+  BucketDocument,
   GarbageFragment,
   NumberedPart,
   OwedRelease,
@@ -89,6 +90,11 @@ export interface GroupQuestions {
   readonly garbage: { readonly asked: PageOptions; readonly answer: Page<GarbageFragment> }
   readonly watches: { readonly asked: PageOptions; readonly answer: Page<WatchedContent> }
   readonly outbox: { readonly asked: PageOptions; readonly answer: Page<OwedRelease> }
+  /** Documents of this name, of buckets whose home is the group's range. */
+  readonly documentsNamed: {
+    readonly asked: PageOptions & { readonly name: string }
+    readonly answer: Page<BucketDocument>
+  }
   readonly hasReleased: { readonly asked: object; readonly answer: boolean }
 }
 

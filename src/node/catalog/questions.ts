@@ -50,7 +50,9 @@ import {
 } from '../../catalog/query-objects.ts'
 import {
   allSegments,
+  type BucketDocument,
   debts,
+  documentsNamed,
   garbage,
   type GarbageFragment,
   getContent,
@@ -283,6 +285,14 @@ const questions: { readonly [Type in QuestionType]: Question<Type> } = {
     asked: pageOptions,
     answer: pageOf(
       struct<OwedRelease>({ name: contentNameCodec, holder: holderCodec, row: cursor }),
+    ),
+  },
+  documentsNamed: {
+    number: 27,
+    program: ({ name: wanted, ...page }) => documentsNamed(wanted, page),
+    asked: joined(pageOptions, struct<{ readonly name: string }>({ name })),
+    answer: pageOf(
+      struct<BucketDocument>({ bucket: bucketName, document: bytes(DOCUMENT_BYTES_MAX) }),
     ),
   },
   hasReleased: {

@@ -1,6 +1,7 @@
 import { Tasks } from '../../base/tasks.ts'
 import { Auditor, type AuditorOptions } from './auditor.ts'
 import { GroupSweeper, type GroupSweeperOptions } from './group-sweeper.ts'
+import { LifecycleKeeper, type LifecycleKeeperOptions } from './lifecycle-keeper.ts'
 import { Rebalancer, type RebalancerOptions } from './rebalancer.ts'
 import { RepairDriver, type RepairDriverOptions } from './repair-driver.ts'
 import { SchemeKeeper, type SchemeKeeperOptions } from './scheme-keeper.ts'
@@ -11,6 +12,7 @@ import type { UpkeepSettings } from './upkeep-settings.ts'
 export type GroupParts = Omit<RepairDriverOptions, 'graceMs'> &
   Omit<AuditorOptions, 'everyMs'> &
   Omit<GroupSweeperOptions, 'everyMs' | 'graceMs'> &
+  Omit<LifecycleKeeperOptions, 'everyMs'> &
   Omit<SchemeKeeperOptions, 'everyMs' | 'againMs' | 'isBusy'> &
   Omit<SeatCheckerOptions, 'everyMs'> &
   Omit<RebalancerOptions, 'everyMs' | 'driver' | 'garbage'>
@@ -23,16 +25,18 @@ export class GroupUpkeep {
   readonly checker: SeatChecker
   readonly rebalancer: Rebalancer
   readonly #keeper: SchemeKeeper
+  readonly #lifecycle: LifecycleKeeper
   readonly #auditor: Auditor
   readonly #tasks: Tasks
 
   constructor(parts: GroupParts, settings: UpkeepSettings) {
     const { graceMs, auditEveryMs, sweepEveryMs, garbageGraceMs, compareEveryMs } = settings
-    const { rebalanceEveryMs, schemeEveryMs, schemeAgainMs } = settings
+    const { rebalanceEveryMs, schemeEveryMs, schemeAgainMs, lifecycleEveryMs } = settings
     this.group = parts.group
     this.driver = new RepairDriver({ ...parts, graceMs })
     this.#auditor = new Auditor({ ...parts, everyMs: auditEveryMs })
     this.sweeper = new GroupSweeper({ ...parts, everyMs: sweepEveryMs, graceMs: garbageGraceMs })
+    this.#lifecycle = new LifecycleKeeper({ ...parts, everyMs: lifecycleEveryMs })
     this.checker = new SeatChecker({ ...parts, everyMs: compareEveryMs })
     this.#keeper = new SchemeKeeper({
       ...parts,
@@ -50,6 +54,7 @@ export class GroupUpkeep {
     this.driver.start()
     this.#tasks.start('audit', signal => this.#auditor.run(signal))
     this.#tasks.start('sweep', signal => this.sweeper.run(signal))
+    this.#tasks.start('lifecycle', signal => this.#lifecycle.run(signal))
     this.#tasks.start('schemes', signal => this.#keeper.run(signal))
     this.#tasks.start('check seats', signal => this.checker.run(signal))
     this.#tasks.start('rebalance', signal => this.rebalancer.run(signal))

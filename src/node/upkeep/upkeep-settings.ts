@@ -16,6 +16,8 @@ export interface UpkeepSettings {
   /** How often a peer looks for fragments that nobody lists, and its lists are checked with it. */
   readonly compareEveryMs: number
   readonly rebalanceEveryMs: number
+  /** Between two looks at what the rules of buckets say is over. */
+  readonly lifecycleEveryMs: number
   /** How often it is looked whether schemes should be others, and all segments are looked at. */
   readonly schemeEveryMs: number
   readonly schemeAgainMs: number
@@ -39,6 +41,7 @@ export const UPKEEP: UpkeepSettings = {
   scrubPauseMs: DAY_MS / 24,
   compareEveryMs: DAY_MS,
   rebalanceEveryMs: 60_000,
+  lifecycleEveryMs: DAY_MS / 24,
   schemeEveryMs: 5_000,
   schemeAgainMs: DAY_MS / 24,
   shrinkAfterMs: 900_000,

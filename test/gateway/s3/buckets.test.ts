@@ -130,8 +130,8 @@ s3Suite('buckets over S3', town => {
     [
       'lifecycle',
       '<LifecycleConfiguration><Rule><Status>Enabled</Status><Filter><And><Prefix>a/</Prefix><Tag><Key>t</Key><Value>v</Value></Tag></And></Filter>' +
-        '<Expiration><Days>3</Days></Expiration><NoncurrentVersionExpiration><NoncurrentDays>4</NoncurrentDays></NoncurrentVersionExpiration>' +
-        '<AbortIncompleteMultipartUpload><DaysAfterInitiation>5</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule></LifecycleConfiguration>',
+        '<Expiration><Days>3</Days></Expiration><NoncurrentVersionExpiration><NoncurrentDays>4</NoncurrentDays></NoncurrentVersionExpiration></Rule>' +
+        '<Rule><Status>Enabled</Status><Filter/><AbortIncompleteMultipartUpload><DaysAfterInitiation>5</DaysAfterInitiation></AbortIncompleteMultipartUpload></Rule></LifecycleConfiguration>',
       /<Prefix>a\/<.*<Days>3<.*<NoncurrentDays>4<.*<DaysAfterInitiation>5</,
     ],
     [
@@ -154,7 +154,42 @@ s3Suite('buckets over S3', town => {
       assert.equal((await ask('GET', path, { query })).status, 404)
     })
 
+  const tagged = '<Filter><Tag><Key>t</Key><Value>v</Value></Tag></Filter>'
+  const lifecycle = (rule: string): string =>
+    `<LifecycleConfiguration><Rule><Status>Enabled</Status>${rule}</Rule></LifecycleConfiguration>`
+
+  test('what will end says so', async () => {
+    const path = `/${await town.bucket()}`
+    const rule = lifecycle(`<ID>a b</ID>${tagged}<Expiration><Days>3</Days></Expiration>`)
+    assert.equal((await ask('PUT', path, { query: 'lifecycle', body: rule })).status, 200)
+    const put = await ask('PUT', `${path}/k`, { body: 'x', headers: { 'x-amz-tagging': 't=v' } })
+    const told = put.headers['x-amz-expiration'] ?? ''
+    assert.match(told, /^expiry-date="\w{3}, \d\d \w{3} \d{4} 00:00:00 GMT", rule-id="a%20b"$/)
+    assert.equal((await ask('HEAD', `${path}/k`)).headers['x-amz-expiration'], told)
+    const other = await ask('PUT', `${path}/other`, { body: 'x' })
+    assert.equal(other.headers['x-amz-expiration'], undefined)
+  })
+
   const refused = [
+    [
+      'lifecycle',
+      lifecycle(
+        `${tagged}<AbortIncompleteMultipartUpload><DaysAfterInitiation>5</DaysAfterInitiation></AbortIncompleteMultipartUpload>`,
+      ),
+      'InvalidRequest',
+    ],
+    [
+      'lifecycle',
+      lifecycle(
+        '<Filter><ObjectSizeLessThan>5</ObjectSizeLessThan></Filter><Expiration><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration>',
+      ),
+      'InvalidRequest',
+    ],
+    [
+      'lifecycle',
+      lifecycle('<Filter/><Expiration><Date>2030-01-01T00:00:01Z</Date></Expiration>'),
+      'InvalidArgument',
+    ],
     ['tagging', '<Tagging', 'MalformedXML'],
     ['tagging', '<!DOCTYPE a [<!ENTITY b "c">]><Tagging>&b;</Tagging>', 'MalformedXML'],
     ['tagging', '', 'MissingRequestBodyError'],
