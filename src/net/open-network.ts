@@ -35,7 +35,7 @@ import { Wires } from './wire/wires.ts'
  * Streams and requests that carry little, and that somebody waits for: their peers get a wire. The
  * detour through the lane's thread would cost them more than it saves.
  */
-const isPrompt = (protocol: string): boolean => /^(raft|kv|catalog)\//.test(protocol)
+const isPrompt = (protocol: string): boolean => /^(raft\/(?!epoch|views)|kv\/|catalog\/)/.test(protocol)
 
 /** Starts a peer's network: listens, and is ready for handlers. */
 export async function openNetwork(options: NetworkOptions): Promise<NetworkHost> {
@@ -180,6 +180,7 @@ class Libp2pNetwork implements NetworkHost {
     const { wire = {}, environment, listen, onEvent = () => undefined } = this.#options
     if (wire === false || !hasLaneTls()) return undefined
     const wires = new Wires({
+      self: this.self,
       ...environment,
       host: wire.host ?? listenHost(listen),
       port: wire.port ?? 0,
@@ -241,9 +242,11 @@ class Libp2pNetwork implements NetworkHost {
     this.#datagrams.on(kind, handler)
   }
 
-  request(to: PeerId, protocol: string, request: OutgoingRequest): Promise<Uint8Array> {
+  async request(to: PeerId, protocol: string, request: OutgoingRequest): Promise<Uint8Array> {
+    const answer = await this.#requests.request(to, protocol, request)
+    // Who had nothing to say is not worth a wire.
     if (isPrompt(protocol)) this.#wires?.want(to)
-    return this.#requests.request(to, protocol, request)
+    return answer
   }
 
   onRequest(protocol: string, handler: RequestHandler, limits?: RequestLimits): void {

@@ -192,14 +192,21 @@ class FullAgreement implements PeerAgreement {
     }
   }
 
-  /** Full members that may have a replica: those who are alive first, the steadier the sooner. */
+  /**
+   * Full members that may have a replica: those who are alive first, of these the ones that need no
+   * new connection, the steadier the sooner.
+   */
   #members(): readonly PeerId[] {
     const { membership, book } = this.#options
+    const connected = new Set(this.#system.network.connected())
     return membership
       .roster()
       .filter(({ peer, isSelf }) => !isSelf && certificateIn(book, peer)?.role === 'full')
       .toSorted(
-        (a, b) => Number(b.state === 'alive') - Number(a.state === 'alive') || b.score - a.score,
+        (a, b) =>
+          Number(b.state === 'alive') - Number(a.state === 'alive') ||
+          Number(connected.has(b.peer)) - Number(connected.has(a.peer)) ||
+          b.score - a.score,
       )
       .map(({ peer }) => peer)
   }

@@ -19,6 +19,7 @@ import type { Refusals } from '../refusals.ts'
 import { Wire } from './wire.ts'
 
 export interface WiresOptions {
+  readonly self: PeerId
   readonly host: string
   readonly port: number
   readonly clock: Clock
@@ -99,6 +100,8 @@ export class Wires {
    */
   async ticketFor(peer: PeerId): Promise<Uint8Array> {
     if (this.#isStopped) throw closed('the network')
+    // Of two that call each other at once, one goes on.
+    if (this.#calling.has(peer) && this.#options.self < peer) throw busy('wires', 1)
     const port = await (this.#listening ??= this.#listen())
     if (this.#tickets.countOf(peer) + this.countOf(peer) >= WIRES_PER_PEER_MAX) {
       throw busy('wires', WIRES_PER_PEER_MAX)

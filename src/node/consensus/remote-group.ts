@@ -37,6 +37,8 @@ const kinds = ['propose', 'query', 'stale', 'leader'] as const
 const SERVED_MS_MAX = 10_000
 const STALE_MS = 2_000
 const HEADER_BYTES = 24
+/** What a busy member has for a question. */
+const ATTEMPT_MS = 1_000
 /** A member that has not answered for so long may be frozen. */
 const SILENT_MS = 250
 /** For how long the leader is taken to be who it was. */
@@ -143,18 +145,26 @@ export class RemoteGroup implements GroupReach {
     return this.#askEach('stale', question, { deadlineMs: STALE_MS })
   }
 
-  /** A question may be asked again: of every member once, in a share of the time each. */
+  /**
+   * A question may be asked again: of every member once, in a share of the time each; where they are
+   * many, in enough for a busy one, and those are the last that the time does not suffice for.
+   */
   async #askEach(
     kind: Kind,
     question: Uint8Array,
     { deadlineMs, signal }: ReachOptions,
   ): Promise<Uint8Array> {
-    const tries = Math.max(1, this.#options.members().length)
+    const { clock, members } = this.#options
+    const endMs = clock.monotonicMs() + deadlineMs
+    const tries = Math.max(1, members().length)
+    const shareMs = Math.max(deadlineMs / tries, Math.min(deadlineMs, ATTEMPT_MS))
     for (let left = tries; ; left--) {
+      const attemptMs = Math.min(shareMs, endMs - clock.monotonicMs())
       try {
-        return (await this.#ask(kind, question, { deadlineMs: deadlineMs / tries, signal })).answer
+        return (await this.#ask(kind, question, { deadlineMs: attemptMs, signal })).answer
       } catch (error) {
-        if (left <= 1 || signal?.aborted === true || codeOf(error) === undefined) throw error
+        const isLast = left <= 1 || clock.monotonicMs() >= endMs
+        if (isLast || signal?.aborted === true || codeOf(error) === undefined) throw error
       }
     }
   }

@@ -36,7 +36,9 @@ type Options = Partial<KvCallOptions>
 
 const DEADLINE_MS = 5_000
 const SYSTEM_GROUP = 0
-const WATCH_EVERY_MS = 100
+/** A watch looks again after so long; where nothing changes it takes its time, for its member's sake. */
+const WATCH_SOON_MS = 100
+const WATCH_IDLE_MS = 1_000
 const CHANGES_MAX = 256
 const PAGE_MAX = 500
 /** Under which there are no keys, as a rule. */
@@ -104,6 +106,7 @@ export class KvClient {
    */
   async *watch(prefix: string, after: number, signal?: AbortSignal): AsyncGenerator<KvChange> {
     let through = after
+    let pauseMs = WATCH_SOON_MS
     for (;;) {
       signal?.throwIfAborted()
       const question = { type: 'changes', prefix, after: through, limit: CHANGES_MAX } as const
@@ -112,7 +115,8 @@ export class KvClient {
       if (reply.type !== 'changes') throw strange(reply.type)
       yield* reply.changes
       through = reply.through
-      if (reply.changes.length < CHANGES_MAX) await sleep(this.#timers, WATCH_EVERY_MS, signal)
+      pauseMs = reply.changes.length > 0 ? WATCH_SOON_MS : Math.min(2 * pauseMs, WATCH_IDLE_MS)
+      if (reply.changes.length < CHANGES_MAX) await sleep(this.#timers, pauseMs, signal)
     }
   }
 
