@@ -13,6 +13,7 @@ export async function run(args: readonly string[]): Promise<number> {
 }
 
 async function version(): Promise<string> {
+  // Like src/node two levels under the root, also as it is built.
   const manifest = await readFile(new URL('../../package.json', import.meta.url), 'utf8')
   return (JSON.parse(manifest) as { version: string }).version
 }

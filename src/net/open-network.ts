@@ -35,7 +35,8 @@ import { Wires } from './wire/wires.ts'
  * Streams and requests that carry little, and that somebody waits for: their peers get a wire. The
  * detour through the lane's thread would cost them more than it saves.
  */
-const isPrompt = (protocol: string): boolean => /^(raft\/(?!epoch|views)|kv\/|catalog\/)/.test(protocol)
+const isPrompt = (protocol: string): boolean =>
+  /^(raft\/(?!epoch|views)|kv\/|catalog\/)/.test(protocol)
 
 /** Starts a peer's network: listens, and is ready for handlers. */
 export async function openNetwork(options: NetworkOptions): Promise<NetworkHost> {

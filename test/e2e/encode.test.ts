@@ -30,7 +30,7 @@ describe('holdfast encode and decode', () => {
     const checkout = copyOfCheckout()
     const { status, stdout } = run('npm run build', checkout)
     assert.equal(status, 0, stdout)
-    main = join(checkout, 'dist', 'cli', 'main.js')
+    main = join(checkout, 'dist', 'lib', 'main.js')
     writeFileSync(join(folder, 'film.mp4'), bytes)
   })
 

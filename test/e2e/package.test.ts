@@ -49,7 +49,7 @@ describe('the package', () => {
   let bin = ''
   before(() => {
     project = installPackage()
-    bin = join(project, 'node_modules', 'holdfast', 'dist', 'cli', 'main.js')
+    bin = join(project, 'node_modules', 'holdfast', 'dist', 'lib', 'main.js')
   })
 
   test('contains the program, its papers, and no sources', () => {
@@ -57,7 +57,13 @@ describe('the package', () => {
       recursive: true,
       encoding: 'utf8',
     }).map(path => path.replaceAll(sep, '/'))
-    for (const expected of ['README.md', 'LICENSE-APACHE', 'LICENSE-MIT', 'dist/index.d.ts']) {
+    for (const expected of [
+      'README.md',
+      'LICENSE-APACHE',
+      'LICENSE-MIT',
+      'dist/types/index.d.ts',
+      'dist/THIRD-PARTY',
+    ]) {
       assert.ok(files.includes(expected), `${expected} is packed`)
     }
     assert.deepEqual(

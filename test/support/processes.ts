@@ -31,7 +31,7 @@ export function buildProgram(): string {
   const checkout = copyOfCheckout()
   const { status, stdout, stderr } = run('npm run build', checkout)
   if (status !== 0) throw new Error(`the build failed: ${stdout}${stderr}`)
-  return join(checkout, 'dist', 'cli', 'main.js')
+  return join(checkout, 'dist', 'lib', 'main.js')
 }
 
 /** A peer in a process of its own. */

@@ -13,8 +13,10 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 
+import { packageRoot } from '../../node/package-root.ts'
+
 /** Where a build of this package has it. */
-export const builtConsole: string = fileURLToPath(new URL('../../../dist/console', import.meta.url))
+export const builtConsole: string = fileURLToPath(new URL('dist/console', packageRoot))
 
 const FILES_MAX = 500
 const BYTES_MAX = 32 << 20
