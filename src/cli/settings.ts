@@ -25,6 +25,7 @@ const settingNames = [
   'capacity',
   's3-region',
   's3-domain',
+  'website-domain',
   'mdns',
   'log-level',
 ] as const

@@ -45,6 +45,10 @@ export function upCommand(command: Command, signal: AbortSignal): void {
     .option('--capacity <SIZE>', 'most that it holds for the network, as 500GB (default: the disk)')
     .option('--s3-region <NAME>', 'the region that S3 clients have to name (default: us-east-1)')
     .option('--s3-domain <NAMES>', 'domains below which a bucket is a host (default: localhost)')
+    .option(
+      '--website-domain <NAMES>',
+      'domains below which a bucket is a website (default: web.localhost)',
+    )
     .option('--mdns', 'look for peers of this network on the local network')
     .option('--log-level <LEVEL>', 'debug, info, warn or error (default: info)')
     .option('--config <FILE>', 'settings as TOML (default: holdfast.toml in DIR, if it is there)')

@@ -83,7 +83,7 @@ export async function up(
       mayMove,
       log,
       words: { program, up: upAgain },
-      s3: { keys, region, domains: domainsIn(settings['s3-domain']) },
+      s3: { keys, region, ...addressesIn(settings) },
     })
     try {
       const token = isNew.value ? await node.invite(FIRST_INVITE) : undefined
@@ -197,7 +197,13 @@ function portIn(settings: Settings, key: 'lane-port' | 'wire-port'): number | un
   return text === undefined ? undefined : parsePort(key, text)
 }
 
-/** Names below which a bucket is a host, separated by commas. */
+/** Names below which a bucket is a host, and a website. */
+const addressesIn = (settings: Settings) => ({
+  domains: domainsIn(settings['s3-domain']),
+  websiteDomains: domainsIn(settings['website-domain']),
+})
+
+/** Separated by commas. */
 const domainsIn = (text: string | undefined): readonly string[] | undefined =>
   text?.split(',').map(domain => domain.trim().toLowerCase())
 

@@ -45,7 +45,9 @@ export interface GatewayOptions {
   /** Where the console's files are. @default where a build has them */
   readonly consoleDirectory?: string | undefined
   /** Who may use S3, and what it is called; without it there is none. */
-  readonly s3?: (Pick<S3Options, 'domains' | 'region'> & { readonly keys: KeyRing }) | undefined
+  readonly s3?:
+    | (Pick<S3Options, 'domains' | 'region' | 'websiteDomains'> & { readonly keys: KeyRing })
+    | undefined
 }
 
 export interface Gateway {

@@ -6,6 +6,7 @@ import type { Store } from '../../node/store/store.ts'
 import { Remembered } from '../remembered.ts'
 import type { CorsRule } from './cors-rules.ts'
 import { type Policy, readPolicy } from './policy.ts'
+import type { Website } from './website-rules.ts'
 
 /** Documents that are kept with a bucket, by the name they have in the store. */
 export interface BucketDocuments {
@@ -13,6 +14,7 @@ export interface BucketDocuments {
   readonly cors: readonly CorsRule[]
   readonly 'public-access': PublicAccess
   readonly lifecycle: readonly LifecycleRule[]
+  readonly website: Website
 }
 
 export interface PublicAccess {
@@ -23,7 +25,13 @@ export interface PublicAccess {
 }
 
 type DocumentName = keyof BucketDocuments
-const documentNames: readonly DocumentName[] = ['policy', 'cors', 'public-access', 'lifecycle']
+const documentNames: readonly DocumentName[] = [
+  'policy',
+  'cors',
+  'public-access',
+  'lifecycle',
+  'website',
+]
 /** Beside the names of documents, none of which is called so. */
 const VERSIONING = 'versioning'
 /** A change made at another gateway counts here after so long at most. */

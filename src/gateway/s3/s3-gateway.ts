@@ -21,8 +21,9 @@ import { crossOriginHeaders, preflight } from './preflight.ts'
 import { OWNER, type S3Answer, type S3Call } from './s3-call.ts'
 import { S3Error } from './s3-error.ts'
 import { SigningKeys } from './signature.ts'
-import { splitUrl, type Target, targetOf } from './target.ts'
+import { hostedBucket, splitUrl, type Target, targetOf } from './target.ts'
 import { translateFailure } from './translate-failure.ts'
+import { showWebsite } from './website.ts'
 import { documentOf } from './xml-writer.ts'
 
 export interface S3Options {
@@ -33,6 +34,8 @@ export interface S3Options {
   readonly region?: string | undefined
   /** Names below which a bucket is a host. @default localhost */
   readonly domains?: readonly string[] | undefined
+  /** Names below which a bucket is a website. @default web.localhost */
+  readonly websiteDomains?: readonly string[] | undefined
   /** Milliseconds since 1970. */
   readonly nowMs: () => number
 }
@@ -49,6 +52,7 @@ export interface S3Request {
 
 const REGION = 'us-east-1'
 const DOMAINS = ['localhost']
+const WEBSITE_DOMAINS = ['web.localhost']
 
 export class S3Gateway {
   readonly #options: S3Options
@@ -64,6 +68,7 @@ export class S3Gateway {
   isMine(request: IncomingMessage): boolean {
     const { url = '/', headers } = request
     const { path, query } = splitUrl(url)
+    if (this.#isWebsite(request)) return true
     if (headers.authorization?.startsWith('AWS') === true) return true
     if (/(^|&)(X-Amz-(Algorithm|Signature)|AWSAccessKeyId)=/.test(query)) return true
     const host = (headers.host ?? '').replace(/:\d+$/, '').toLowerCase()
@@ -80,6 +85,7 @@ export class S3Gateway {
     response.setHeader('x-amz-request-id', requestId)
     response.setHeader('server', 'Holdfast')
     try {
+      if (this.#isWebsite(request)) return await this.#showWebsite(asked, requestId)
       const target = this.#targetOf(request)
       // Set before anything can fail: a page is to see errors as well.
       const shared = await this.#crossOrigin(request, target)
@@ -89,6 +95,22 @@ export class S3Gateway {
     } catch (error) {
       await this.#fail(asked, requestId, error)
     }
+  }
+
+  /** Errors of a website are pages; only what nobody foresaw is told as S3 tells it. */
+  async #showWebsite(asked: S3Request, requestId: string): Promise<void> {
+    const { url = '/', headers } = asked.request
+    const target = targetOf(url, headers.host ?? '', this.#websiteDomains)
+    const answer = await showWebsite(this.#callOf(asked, { target, requestId }))
+    if (answer !== undefined) await this.#send(asked, answer)
+  }
+
+  #isWebsite({ headers }: IncomingMessage): boolean {
+    return hostedBucket(headers.host ?? '', this.#websiteDomains) !== undefined
+  }
+
+  get #websiteDomains(): readonly string[] {
+    return this.#options.websiteDomains ?? WEBSITE_DOMAINS
   }
 
   get #domains(): readonly string[] {

@@ -82,7 +82,7 @@ export function splitUrl(url: string): { readonly path: string; readonly query: 
 }
 
 /** The bucket in a host name: what stands before one of our domains. */
-function hostedBucket(host: string, domains: readonly string[]): string | undefined {
+export function hostedBucket(host: string, domains: readonly string[]): string | undefined {
   const name = host.replace(/:\d+$/, '').toLowerCase()
   const domain = domains.find(each => name.endsWith(`.${each}`))
   return domain === undefined ? undefined : name.slice(0, -domain.length - 1)
