@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * Checks the version of Node before anything else is loaded: the rest of the program would fail on
- * an old one with a message that helps nobody.
+ * an old one with a message that helps nobody. A peer then begins anew with little memory to spare.
  */
 const OLDEST_NODE = 22
 
@@ -13,6 +13,8 @@ if (major < OLDEST_NODE) {
   )
   process.exitCode = 1
 } else {
+  const { beginLean } = await import('./begin-lean.ts')
+  if (process.argv[2] === 'up') beginLean(process)
   // What was compiled once is not compiled again: a fifth of the time it takes to start a peer.
   const { enableCompileCache } = await import('node:module')
   enableCompileCache?.()

@@ -3,6 +3,8 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import type { DirectoryEntry, Disk, DiskFile } from '../base/environment.ts'
 import { type Failure, HoldfastError } from '../base/errors.ts'
 
+/** The thread holds little but the bytes it writes, which do not count here. */
+const heapLimits = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 64 }
 /** Calls that may be on their way to the thread at once. */
 const CALLS_MAX = 1024
 
@@ -118,6 +120,7 @@ export class ThreadedDisk implements Disk {
     const worker = new Worker(new URL(`./disk-worker.${extension}`, import.meta.url), {
       workerData: { root: this.#root, bell, port: port2 },
       transferList: [port2],
+      resourceLimits: heapLimits,
     })
     port.on('message', (answer: DiskAnswer) => this.#settle(answer))
     port.on('messageerror', error => this.#die(error))

@@ -3,6 +3,12 @@ import { Worker } from 'node:worker_threads'
 import { closed } from '../failures.ts'
 import type { FromLane, LaneNews, LaneThreadData, ToLane } from './lane-messages.ts'
 
+/**
+ * The thread holds little but bytes on their way, which do not count here. Each piece is garbage at
+ * once; a small nursery is swept before much of it has gathered.
+ */
+const heapLimits = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 128 }
+
 export interface LaneThreadOptions extends LaneThreadData {
   readonly onMessage: (message: LaneNews) => void
   /** Told once, when the thread is gone; without an error it was meant. */
@@ -51,6 +57,7 @@ export class LaneThread {
     const workerData: LaneThreadData = { host, port }
     const worker = new Worker(new URL(`./lane-worker.${extension}`, import.meta.url), {
       workerData,
+      resourceLimits: heapLimits,
     })
     worker.on('message', (message: FromLane) => this.#receive(message))
     worker.on('error', error => this.#end(error.message))

@@ -5,6 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { assert } from '../../base/assert.ts'
 import type { PeerId } from '../../base/environment.ts'
 import { TICKET_MS } from '../limits.ts'
+import { Sweeper } from '../sweeper.ts'
 import type { FromLane, LaneThreadData, ToLane } from './lane-messages.ts'
 import { LaneSocket } from './lane-socket.ts'
 import { callWithTicket, listenForTickets } from './ticket-tls.ts'
@@ -23,12 +24,18 @@ const tickets = new Map<string, Ticket>()
 const sockets = new Map<number, { readonly peer: PeerId; readonly socket: LaneSocket }>()
 let lastAccepted = 0
 
+const sweeper = new Sweeper()
+
 const tell = (message: FromLane, moved: ArrayBuffer[] = []): void =>
   port.postMessage(message, moved)
 
 function add(number: number, peer: PeerId, tls: TLSSocket): void {
   const socket = new LaneSocket(tls, {
-    onData: bytes => tell({ type: 'data', socket: number, bytes }, [bytes.buffer]),
+    onData: bytes => {
+      // TLS had handed them over in pieces of their own.
+      sweeper.passed(bytes.length)
+      tell({ type: 'data', socket: number, bytes }, [bytes.buffer])
+    },
     onClosed: error => {
       sockets.delete(number)
       tell({ type: 'closed', socket: number, error })
@@ -89,6 +96,7 @@ port.on('message', (message: ToLane) => {
       call(message)
       return
     case 'send':
+      sweeper.passed(message.payload?.length ?? 0)
       sockets.get(message.socket)?.socket.send(message.header, message.payload)
       return
     case 'taken':

@@ -21,6 +21,7 @@ import type { NetEvent } from '../net-events.ts'
 import type { Refusals } from '../refusals.ts'
 import type { StreamServices } from '../stream-channel.ts'
 import { StreamFrameReader } from '../stream-frames.ts'
+import { Sweeper } from '../sweeper.ts'
 import type { FromLane, LaneNews } from './lane-messages.ts'
 import { LaneThread } from './lane-thread.ts'
 import { decodeTicket, encodeTicket } from './lane-ticket.ts'
@@ -64,6 +65,7 @@ export class Lane {
   readonly #options: LaneOptions
   readonly #thread: LaneThread
   readonly #tickets: LaneTickets
+  readonly #sweeper = new Sweeper()
   readonly #sockets = new Map<number, Socket>()
   readonly #connecting = new Map<number, PromiseWithResolvers<void>>()
   /** Tickets that the thread has yet to learn of. */
@@ -254,6 +256,7 @@ export class Lane {
       send: (header, payload) => {
         if (socket.isClosed) return
         this.flow.sentBytes += header.length + (payload?.length ?? 0)
+        this.#sweeper.passed(payload?.length ?? 0)
         this.#send(socket.number, header, payload)
       },
       done: () => this.#free(socket),
@@ -337,6 +340,7 @@ export class Lane {
       return
     }
     this.flow.receivedBytes += bytes.length
+    this.#sweeper.passed(bytes.length)
     feed(socket.reader, bytes, socket.stream)
   }
 

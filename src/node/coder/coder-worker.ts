@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 
 import { assert } from '../../base/assert.ts'
 import { HoldfastError } from '../../base/errors.ts'
+import { Sweeper } from '../../net/sweeper.ts'
 import type {
   CoderAnswer,
   CoderJob,
@@ -17,6 +18,7 @@ import { StripeCoder } from './stripe-coder.ts'
 assert(parentPort !== null, 'this file runs in a worker')
 const port = parentPort
 const { codec, compiled } = workerData as CoderThreadData
+const sweeper = new Sweeper()
 const coder = new StripeCoder(createCodec(codec, compiled), await loadHashers())
 
 function answer({ id, job }: CoderRequest): CoderAnswer {
@@ -45,5 +47,8 @@ function buffersOf({ value }: CoderAnswer): ArrayBuffer[] {
 
 port.on('message', (request: CoderRequest) => {
   const reply = answer(request)
-  port.postMessage(reply, buffersOf(reply))
+  const moved = buffersOf(reply)
+  // What ciphers return is as large again, 64 KiB at a time.
+  sweeper.passed(moved.reduce((sum, { byteLength }) => sum + byteLength, 0))
+  port.postMessage(reply, moved)
 })

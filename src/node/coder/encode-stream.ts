@@ -69,7 +69,7 @@ export interface EncodeStreamOptions {
 
 /**
  * Encodes what `source` yields, in chunks of any size. Takes no more of it than a few batches beyond
- * what was consumed.
+ * what was consumed, and nothing of a segment before the one before it was.
  * @throws {HoldfastError} `INVALID_SCHEME`, and what coders throw; the signal's reason; what
  * `source` throws. What was yielded before is then worth nothing.
  */
@@ -98,18 +98,16 @@ export async function* encodeStream(
     ),
   })
   const windowMax = batchesOnTheWay(coder, scheme)
-  let leaves: Uint8Array[] = []
   try {
-    for await (const { batch, encoded } of mapInOrder(cutter.batches(), encode, {
-      windowMax,
-      signal,
-    })) {
-      coder.buffers.give(encoded.plain)
-      leaves.push(encoded.leaves)
-      yield cellsEvent(coder, batch, encoded)
-      if (!batch.endsSegment) continue
-      yield segmentEvent(coder, hash, batch, leaves)
-      leaves = []
+    while (await reader.hasMore()) {
+      const leaves: Uint8Array[] = []
+      const bounds = { windowMax, signal }
+      for await (const { batch, encoded } of mapInOrder(cutter.nextSegment(), encode, bounds)) {
+        coder.buffers.give(encoded.plain)
+        leaves.push(encoded.leaves)
+        yield cellsEvent(coder, batch, encoded)
+        if (batch.endsSegment) yield segmentEvent(coder, hash, batch, leaves)
+      }
     }
     yield { type: 'end', plainBytes: cutter.plainBytes }
   } finally {
@@ -145,6 +143,8 @@ class BatchCutter {
   readonly #target: Scheme
   readonly #tagBytes: number
   #plainBytes = 0
+  #segment = 0
+  #firstUnit = 0
 
   constructor(
     reader: ChunkReader,
@@ -162,9 +162,10 @@ class BatchCutter {
     return this.#plainBytes
   }
 
-  async *batches(): AsyncGenerator<Batch> {
-    let [segment, startBytes, firstUnit] = [0, 0, 0]
-    while (await this.#reader.hasMore()) {
+  /** The batches of the next segment; there must be something left for it. */
+  async *nextSegment(): AsyncGenerator<Batch> {
+    const segment = this.#segment++
+    for (let [startBytes, isWhole] = [0, false]; !isWhole;) {
       const { plain, isLast } = await this.#read(this.#sizeOfNext(startBytes))
       const sealed = sealedBytes(plain.length, this.#tagBytes)
       const endBytes = startBytes + sealed
@@ -172,11 +173,11 @@ class BatchCutter {
       const endsSegment = isLast || endBytes === SEGMENT_BYTES
       const firstStripe = startBytes / (scheme.k * UNIT_BYTES)
       const layout = segmentLayout(scheme.k, sealed)
-      const place = { segment, scheme, firstStripe, firstUnit, layout }
+      const place = { segment, scheme, firstStripe, firstUnit: this.#firstUnit, layout }
       yield { ...place, plain, plainBytes: plain.length, endBytes, endsSegment, isLast }
-      firstUnit += layout.lengthBytes / UNIT_BYTES
-      startBytes = endsSegment ? 0 : endBytes
-      if (endsSegment) segment++
+      this.#firstUnit += layout.lengthBytes / UNIT_BYTES
+      startBytes = endBytes
+      isWhole = endsSegment
     }
   }
 

@@ -126,19 +126,19 @@ export class BlobWriter {
     const { key } = this.#options
     const scheme = await this.#scheme()
     let batches: CellsEvent[] = []
-    let giveBack: (() => void) | undefined
+    // Whoever waits for room has nothing encoded yet.
+    let giveBack: (() => void) | undefined = await this.#takeMemory(scheme)
     try {
       const signal = this.#signal
       for await (const event of encodeStream(source, { coder, scheme, key, signal })) {
-        if (event.type === 'cells') {
-          giveBack ??= await this.#takeMemory(scheme)
-          batches.push(event)
-        } else if (event.type === 'segment') {
+        if (event.type === 'cells') batches.push(event)
+        else if (event.type === 'segment') {
           this.#segmentCount++
           this.#sizeBytes += batches.reduce((sum, { plainBytes }) => sum + plainBytes, 0)
           this.#begin({ ...event, batches }, event.isLast, giveBack)
           ;[batches, giveBack] = [[], undefined]
           await this.#settle(SEGMENTS_AT_ONCE - 1)
+          if (!event.isLast) giveBack = await this.#takeMemory(scheme)
         }
       }
       await this.#settle(0)

@@ -2,8 +2,11 @@ import type { Timers } from '../../base/environment.ts'
 import { HoldfastError } from '../../base/errors.ts'
 import { withDeadline } from '../../base/waiting.ts'
 
-/** What cells of segments on their way out may take, all writes of a peer together. */
-const BYTES_MAX = 100_663_296
+/**
+ * What cells of segments on their way out may take, all writes of a peer together: two segments of
+ * most schemes. Whatever is larger than all of it goes alone.
+ */
+const BYTES_MAX = 67_108_864
 /** Of which small segments have a share that large ones leave alone. */
 const SMALL_BYTES_MAX = 16_777_216
 /** What is small. */
@@ -19,8 +22,8 @@ const WAITING_MAX = 1_024
  */
 export class WriteMemory {
   readonly #timers: Timers
-  readonly #large = { leftBytes: BYTES_MAX - SMALL_BYTES_MAX, line: [] as Waiter[] }
-  readonly #small = { leftBytes: SMALL_BYTES_MAX, line: [] as Waiter[] }
+  readonly #large = poolOf(BYTES_MAX - SMALL_BYTES_MAX)
+  readonly #small = poolOf(SMALL_BYTES_MAX)
 
   constructor(timers: Timers) {
     this.#timers = timers
@@ -30,8 +33,9 @@ export class WriteMemory {
    * Resolves with what gives the room back, once.
    * @throws {HoldfastError} `BUSY`, `TIMEOUT`; the signal's reason
    */
-  async take(sizeBytes: number, signal: AbortSignal): Promise<() => void> {
-    const pool = sizeBytes <= SMALL_BYTES ? this.#small : this.#large
+  async take(wishedBytes: number, signal: AbortSignal): Promise<() => void> {
+    const pool = wishedBytes <= SMALL_BYTES ? this.#small : this.#large
+    const sizeBytes = Math.min(wishedBytes, pool.bytes)
     if (pool.line.length > 0 || pool.leftBytes < sizeBytes)
       await this.#wait(pool, sizeBytes, signal)
     else pool.leftBytes -= sizeBytes
@@ -67,9 +71,12 @@ interface Waiter {
 }
 
 interface Pool {
+  readonly bytes: number
   leftBytes: number
   readonly line: Waiter[]
 }
+
+const poolOf = (bytes: number): Pool => ({ bytes, leftBytes: bytes, line: [] })
 
 /** Gives room to those who wait, in their order. */
 function serve(pool: Pool): void {

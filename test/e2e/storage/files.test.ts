@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 
@@ -27,6 +27,13 @@ async function uploadsIn(peer: PeerProcess, bucket: string): Promise<readonly Up
 async function partsIn(peer: PeerProcess, { bucket, key, upload }: UploadName): Promise<number> {
   const response = await ask(peer, `/api/v1/uploads/${bucket}/${key}?upload=${upload}`)
   return ((await response.json()) as { parts: readonly unknown[] }).parts.length
+}
+
+/** The most memory a process has had. */
+function peakBytes({ child }: PeerProcess): number {
+  const status = readFileSync(`/proc/${child.pid}/status`, 'utf8')
+  const [, kib = ''] = /^VmHWM:\s+(\d+) kB$/m.exec(status) ?? []
+  return Number(kib) * 1_024
 }
 
 /** Files in and out of a network of three peers, by the command line as a user has it. */
@@ -94,5 +101,12 @@ describe('files in a network', () => {
     assert.match(stderr, /were there already/)
     assert.equal(await hashOf(path('slow.back')), await hashOf(path('large')))
     assert.equal(partial(), 0)
+  })
+
+  // Of all that went before, a gigabyte in and out: what is held does not grow with what passes.
+  const isLinux = process.platform === 'linux' || 'only Linux tells the peak'
+  test('no peer has had more than 300 MB of memory', { skip: isLinux !== true && isLinux }, () => {
+    const peaks = shells.map(({ peer }) => Math.round(peakBytes(peer) / 1e6))
+    assert.ok(Math.max(...peaks) <= 300, `${peaks.join(', ')} MB`)
   })
 })
