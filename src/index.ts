@@ -65,13 +65,24 @@ export type {
   WrittenFacts,
 } from './node/store/store.ts'
 export type {
+  DrainPlan,
   DrainView,
+  HeldFragment,
+  HeldPage,
   RebalanceView,
   RepairRecord,
   Upkeep,
   UpkeepStatus,
 } from './node/store/upkeep.ts'
-export type { NodeEvent, NodeState, NodeStatus, PeerClockView, PeerView } from './node/views.ts'
+export type {
+  NodeEvent,
+  NodeState,
+  NodeStatus,
+  PeerClockView,
+  PeerLoadView,
+  PeerStabilityView,
+  PeerView,
+} from './node/views.ts'
 export type {
   KvChange,
   KvChangePage,

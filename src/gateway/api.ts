@@ -6,6 +6,7 @@ import { kvRoutes } from './kv-api.ts'
 import { objectRoutes } from './object-api.ts'
 import { byteRoutes } from './object-bytes.ts'
 import { peerRoutes } from './peer-api.ts'
+import { rosterRoutes } from './roster-api.ts'
 import { Router } from './route.ts'
 import { sessionRoutes } from './session-api.ts'
 import { upkeepRoutes } from './upkeep-api.ts'
@@ -15,6 +16,7 @@ import { uploadRoutes } from './upload-api.ts'
 export const api: Router = new Router([
   ...sessionRoutes,
   ...peerRoutes,
+  ...rosterRoutes,
   ...kvRoutes,
   ...keyRoutes,
   ...bucketRoutes,

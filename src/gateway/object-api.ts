@@ -1,6 +1,7 @@
 import type { CopyOptions, ObjectPlace, Retention, WriteConditions } from '../node/store/store.ts'
 import { readOptions } from './bucket-api.ts'
 import { unquote } from './conditions.ts'
+import { matrixOf } from './console/matrix.ts'
 import {
   type Fields,
   objectIn,
@@ -18,11 +19,14 @@ import { jsonBody } from './json-body.ts'
 import { type Answer, type Call, ok, param, type Route } from './route.ts'
 
 const SEGMENTS_MAX = 1000
+/** Of 10 GiB, in one piece. */
+const MATRIX_SEGMENTS = 640
 
 /** What can be said of objects and done with them without their bytes. */
 export const objectRoutes: readonly Route[] = [
   { method: 'GET', path: '/api/v1/stat/:bucket/*key', run: stat },
   { method: 'GET', path: '/api/v1/placement/:bucket/*key', run: placement },
+  { method: 'GET', path: '/api/v1/matrix/:bucket/*key', run: matrix },
   { method: 'GET', path: '/api/v1/parts/:bucket/*key', run: partsOf },
   { method: 'DELETE', path: '/api/v1/objects/:bucket/*key', run: remove },
   { method: 'PUT', path: '/api/v1/tags/:bucket/*key', run: setTags },
@@ -43,19 +47,31 @@ async function stat(call: Call): Promise<Answer> {
 }
 
 async function placement(call: Call): Promise<Answer> {
+  return ok(await call.node.placement(placeOf(call), pageAsked(call)))
+}
+
+async function matrix(call: Call): Promise<Answer> {
+  const asked = pageAsked(call)
+  const limit = asked.limit ?? MATRIX_SEGMENTS
+  const found = await call.node.placement(placeOf(call), { ...asked, limit })
+  return ok(matrixOf(found, call.node.peers()))
+}
+
+/** A page of an object's segments. */
+function pageAsked(call: Call): PlacementAsked {
   const query = queryFields(call.query, ['version', 'after', 'limit', 'consistency'])
   const limit = optionalNatural(query, 'limit')
   if (limit !== undefined && (limit < 1 || limit > SEGMENTS_MAX))
     throw new HttpError(400, `limit is from 1 to ${SEGMENTS_MAX}`)
-  return ok(
-    await call.node.placement(placeOf(call), {
-      ...readOptions(query, call),
-      version: optionalText(query, 'version'),
-      after: optionalNatural(query, 'after'),
-      limit,
-    }),
-  )
+  return {
+    ...readOptions(query, call),
+    version: optionalText(query, 'version'),
+    after: optionalNatural(query, 'after'),
+    limit,
+  }
 }
+
+type PlacementAsked = NonNullable<Parameters<Call['node']['placement']>[1]>
 
 async function partsOf(call: Call): Promise<Answer> {
   const query = queryFields(call.query, ['version', 'after', 'limit', 'consistency'])

@@ -3,13 +3,15 @@ import { onlyFields, optionalChoice, optionalNatural, optionalText, textIn } fro
 import { jsonBody } from './json-body.ts'
 import { type Answer, type Call, ok, type Route } from './route.ts'
 
-/** What there is to know and to decide about peers. */
+/** As long as an invite is good if nothing is said. */
+const INVITE_MS = 3_600_000
+
+/** How this peer is doing, and who may join or has to leave. */
 export const peerRoutes: readonly Route[] = [
   { method: 'GET', path: '/healthz', isPublic: true, run: async () => ok({ status: 'ok' }) },
   { method: 'GET', path: '/readyz', isPublic: true, run: readiness },
   { method: 'GET', path: '/api/v1/status', run: async ({ node }) => ok(node.status()) },
   { method: 'GET', path: '/api/v1/clock', run: async ({ node }) => ok(node.clock()) },
-  { method: 'GET', path: '/api/v1/peers', run: async ({ node }) => ok(node.peers()) },
   { method: 'GET', path: '/api/v1/groups', run: async ({ node }) => ok(await node.groups()) },
   { method: 'POST', path: '/api/v1/invites', run: invite },
   { method: 'POST', path: '/api/v1/bans', run: ban },
@@ -33,7 +35,10 @@ async function invite(call: Call): Promise<Answer> {
     expiresInMs: optionalNatural(body, 'expiresInMs'),
     zone: optionalText(body, 'zone'),
   }
-  return { status: 201, body: { token: await call.node.invite(options) } }
+  const token = await call.node.invite(options)
+  const command = `${call.access.words.up} --join ${token}`
+  const expiresAt = new Date(Date.now() + (options.expiresInMs ?? INVITE_MS)).toISOString()
+  return { status: 201, body: { token, command, expiresAt } }
 }
 
 async function ban(call: Call): Promise<Answer> {

@@ -28,8 +28,10 @@ async function drains({ node, signal }: Call): Promise<Answer> {
 
 async function drain(call: Call): Promise<Answer> {
   const body = await jsonBody(call)
-  onlyFields(body, ['peer'])
+  onlyFields(body, ['peer', 'dryRun'])
   const peer = textIn(body, 'peer')
+  if (optionalFlag(body, 'dryRun') === true)
+    return ok({ peer, ...(await call.node.planDrain(peer, { signal: call.signal })) })
   await call.node.drain(peer, { signal: call.signal })
   return { status: 202, body: { draining: peer } }
 }

@@ -21,17 +21,29 @@ const UPTIME_MS = 6 * 3_600_000
 const RTT_MS = 50
 const RTT_UNKNOWN_MS = 1_000
 
-/** 0 (never choose) to 1. */
-export function stabilityScore(inputs: StabilityInputs): number {
-  const { availability, uptimeMs, flaps, rttMs = RTT_UNKNOWN_MS, responsiveness } = inputs
-  return (
-    availability ** 4 *
-    (1 - Math.exp(-uptimeMs / UPTIME_MS)) *
-    (1 / (1 + flaps)) *
-    (1 / (1 + rttMs / RTT_MS)) *
-    (0.5 + 0.5 * responsiveness)
-  )
+/** What each of them makes of the score: 1 takes nothing away. */
+export interface StabilityFactors {
+  readonly availability: number
+  readonly uptime: number
+  readonly flaps: number
+  readonly roundTrip: number
+  readonly responsiveness: number
 }
+
+export function stabilityFactors(inputs: StabilityInputs): StabilityFactors {
+  const { availability, uptimeMs, flaps, rttMs = RTT_UNKNOWN_MS, responsiveness } = inputs
+  return {
+    availability: availability ** 4,
+    uptime: 1 - Math.exp(-uptimeMs / UPTIME_MS),
+    flaps: 1 / (1 + flaps),
+    roundTrip: 1 / (1 + rttMs / RTT_MS),
+    responsiveness: 0.5 + 0.5 * responsiveness,
+  }
+}
+
+/** 0 (never choose) to 1. */
+export const stabilityScore = (inputs: StabilityInputs): number =>
+  Object.values(stabilityFactors(inputs)).reduce((score, factor) => score * factor, 1)
 
 /** The middle of what several peers measured: a minority of liars cannot move it far. */
 export function medianScore(scores: readonly number[]): number {

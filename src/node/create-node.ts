@@ -41,6 +41,19 @@ export interface HoldfastNode extends Store, Upkeep {
    */
   ban(peer: string): Promise<void>
 
+  /**
+   * Gives a peer another name, for everybody; an empty one takes that back, and it is called again
+   * what it calls itself.
+   * @param peer its id, or its name if only one peer has it
+   * @throws {HoldfastError} `NOT_A_MEMBER`, `AMBIGUOUS`, `NO_QUORUM`
+   * @throws {RangeError} for a name of more than 64 bytes
+   */
+  rename(
+    peer: string,
+    name: string,
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): Promise<void>
+
   /** Every peer of the network as this one sees it, itself included, in order of their ids. */
   peers(): readonly PeerView[]
   status(): NodeStatus

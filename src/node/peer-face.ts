@@ -62,6 +62,8 @@ export function facesOf(served: () => Served): Faces {
     repairs: async (...call) => upkeep().repairs(...call),
     drain: async (peer, options) => upkeep().drain(served().resolve(peer), options),
     undrain: async (peer, options) => upkeep().undrain(served().resolve(peer), options),
+    planDrain: async (peer, options) => upkeep().planDrain(served().resolve(peer), options),
+    fragmentsOf: async (peer, options) => upkeep().fragmentsOf(served().resolve(peer), options),
     drains: async (...call) => upkeep().drains(...call),
     rebalance: async (...call) => upkeep().rebalance(...call),
   }

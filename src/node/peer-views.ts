@@ -2,14 +2,28 @@ import { toHex } from '../base/bytes.ts'
 import type { PeerId } from '../base/environment.ts'
 import { HoldfastError } from '../base/errors.ts'
 import type { RosterEntry } from '../membership/roster.ts'
+import { stabilityFactors } from '../membership/stability.ts'
 import type { MemberRecord } from './admission/member-record.ts'
 import type { Running } from './bring-up.ts'
+import { spaceOf } from './fragments/tell-space.ts'
 import { decodeNote } from './peer-note.ts'
 import type { Peer } from './peer.ts'
-import type { NodeStatus, PeerClockView, PeerView } from './views.ts'
+import type { SeatService } from './store/seat-service.ts'
+import type {
+  NodeStatus,
+  PeerClockView,
+  PeerLoadView,
+  PeerStabilityView,
+  PeerView,
+} from './views.ts'
 
 /** Every peer of the network: who may be there by the member table, and who is by the roster. */
-export function peersOf({ host, admitted, membership }: Running): readonly PeerView[] {
+export function peersOf({
+  host,
+  admitted,
+  membership,
+  storage: { seats, fragments },
+}: Running): readonly PeerView[] {
   const connected = new Set(host.connected())
   return admitted.book.records().map(record =>
     viewOf(record, {
@@ -17,6 +31,8 @@ export function peersOf({ host, admitted, membership }: Running): readonly PeerV
       entry: membership.peer(record.peer),
       isSelf: record.peer === host.self,
       isConnected: connected.has(record.peer),
+      seats,
+      ownSpace: () => spaceOf(fragments.store.usage),
     }),
   )
 }
@@ -28,20 +44,26 @@ function viewOf(
     entry,
     isSelf,
     isConnected,
+    seats,
+    ownSpace,
   }: {
     status: string
     entry: RosterEntry | undefined
     isSelf: boolean
     isConnected: boolean
+    seats: Pick<SeatService, 'seatOf' | 'nameOf' | 'drainOf'>
+    ownSpace: () => PeerView['space']
   },
 ): PeerView {
+  const { peer } = record
   const certificate = record.kind === 'certificate' ? record : undefined
   return {
-    peer: record.peer,
+    peer,
     isSelf,
-    name: entry === undefined ? '' : decodeNote(entry.meta).name,
+    name: seats.nameOf(peer) ?? (entry === undefined ? '' : decodeNote(entry.meta).name),
     state: entry?.state ?? 'unknown',
     sinceMs: entry && Math.round(entry.sinceMs),
+    why: entry?.why ?? '',
     membership: status === 'banned' || status === 'expired' ? status : 'member',
     role: certificate?.role,
     zone: certificate?.zone ?? '',
@@ -51,7 +73,32 @@ function viewOf(
     rttMs: isSelf ? undefined : entry?.rttMs,
     score: entry?.score,
     clock: clockOf(entry),
+    seat: seats.seatOf(peer),
+    drain: seats.drainOf(peer),
+    space: isSelf ? ownSpace() : spaceIn(entry),
+    load: loadOf(entry),
+    stability: stabilityOf(entry),
   }
+}
+
+function spaceIn(entry: RosterEntry | undefined): PeerView['space'] {
+  if (entry?.vitals === undefined) return undefined
+  const { usedBytes, freeBytes } = entry.vitals
+  return { usedBytes, freeBytes }
+}
+
+function loadOf(entry: RosterEntry | undefined): PeerLoadView | undefined {
+  if (entry?.vitals === undefined) return undefined
+  const { load, health, loopLagMs, diskSyncMs, isDialable } = entry.vitals
+  const ageMs = Math.round(entry.vitalsAgeMs ?? 0)
+  return { load, health, loopLagMs, diskSyncMs, isDialable, ageMs }
+}
+
+function stabilityOf(entry: RosterEntry | undefined): PeerStabilityView | undefined {
+  if (entry === undefined) return undefined
+  const { availability, uptimeMs, flaps, isFlapping, responsiveness } = entry
+  const measured = { availability, uptimeMs: Math.round(uptimeMs), flaps, responsiveness }
+  return { ...measured, isFlapping, factors: stabilityFactors(entry) }
 }
 
 /** Of its own clock a peer knows more: see `HoldfastNode.clock`. */
@@ -71,7 +118,7 @@ export function statusOf(peer: Peer, running: Running): NodeStatus {
     version: peer.version,
     state: peer.state,
     peer: host.self,
-    name: peer.settings.name,
+    name: running.storage.seats.nameOf(host.self) ?? peer.settings.name,
     network: toHex(admitted.book.table.trust.networkId),
     role: certificate?.role,
     zone: certificate?.zone ?? '',

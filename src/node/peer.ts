@@ -1,15 +1,19 @@
+import { fromUtf8 } from '../base/bytes.ts'
 import { HoldfastError } from '../base/errors.ts'
 import type { InviteOptions } from './admission/admission.ts'
 import { BringUp, type Running, type Settings } from './bring-up.ts'
 import type { ClockReport } from './clock/clock-report.ts'
-import type { GroupView } from './consensus/group-view.ts'
+import type { GroupMemberView, GroupView } from './consensus/group-view.ts'
 import type { HoldfastNode } from './create-node.ts'
 import { eventsOf } from './event-queue.ts'
 import { type NodeKv, nodeKv } from './kv/node-kv.ts'
 import type { Machine, PeerHost } from './machine.ts'
+import { NAME_BYTES_MAX } from './node-options.ts'
 import type { Served } from './peer-face.ts'
+import { fittingName } from './peer-note.ts'
 import { peersOf, resolvePeer, statusOf } from './peer-views.ts'
 import { ServiceStack } from './service-stack.ts'
+import { NAMES_PREFIX } from './store/seats.ts'
 import type { Store } from './store/store.ts'
 import type { Upkeep } from './store/upkeep.ts'
 import { programVersion } from './version.ts'
@@ -81,6 +85,21 @@ export class Peer implements Omit<HoldfastNode, keyof Store | keyof Upkeep> {
     await admission.ban(resolvePeer(others, peer))
   }
 
+  async rename(
+    peer: string,
+    name: string,
+    { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<void> {
+    const { agreement, admitted } = this.#require()
+    if (fittingName(name) !== name)
+      throw new RangeError(`a name has ${NAME_BYTES_MAX} bytes at most`)
+    const id = resolvePeer(this.peers(), peer)
+    if (admitted.book.statusOf(id).state === 'unknown') throw noMember(peer)
+    const key = NAMES_PREFIX + id
+    if (name === '') await agreement.kv.delete(key, { signal })
+    else await agreement.kv.put(key, fromUtf8(name), { signal })
+  }
+
   deriveKey(purpose: string): Uint8Array {
     return this.#require().admission.deriveKey(purpose)
   }
@@ -98,7 +117,13 @@ export class Peer implements Omit<HoldfastNode, keyof Store | keyof Upkeep> {
   }
 
   async groups(): Promise<readonly GroupView[]> {
-    return this.#require().agreement.groups()
+    const groups = await this.#require().agreement.groups()
+    const names = new Map(this.peers().map(({ peer, name }) => [peer, name]))
+    const named = (member: GroupMemberView): GroupMemberView => ({
+      ...member,
+      name: names.get(member.peer) ?? member.name,
+    })
+    return groups.map(group => ({ ...group, members: group.members.map(named) }))
   }
 
   /** What its store and upkeep are served by. @throws {HoldfastError} `CLOSED` */
@@ -165,6 +190,9 @@ export class Peer implements Omit<HoldfastNode, keyof Store | keyof Upkeep> {
     })
   }
 }
+
+const noMember = (peer: string): HoldfastError =>
+  new HoldfastError(`Cannot find ${peer}: there is no such peer`, { code: 'NOT_A_MEMBER', peer })
 
 const tooSlow = (): HoldfastError =>
   new HoldfastError('Cannot stop in time', { code: 'TIMEOUT', what: 'stop', afterMs: STOP_MS })

@@ -8,12 +8,17 @@ import type { Role } from './admission/member-record.ts'
 export interface PeerView {
   readonly peer: PeerId
   readonly isSelf: boolean
-  /** What it calls itself: anything, so show it as text. Empty if it was not heard of yet. */
+  /**
+   * What it calls itself, unless it was renamed: anything, so show it as text. Empty if it was not
+   * heard of yet.
+   */
   readonly name: string
   /** `unknown`: a member that was not heard of since this peer started. */
   readonly state: PeerState | 'unknown'
   /** For how long it has been in this state. */
   readonly sinceMs: number | undefined
+  /** How this came to be known, in words. */
+  readonly why: string
   readonly membership: 'member' | 'expired' | 'banned'
   /** Undefined for the banned. */
   readonly role: Role | undefined
@@ -26,6 +31,43 @@ export interface PeerView {
   readonly score: number | undefined
   /** What it says of its clock; undefined until it was heard. */
   readonly clock: PeerClockView | undefined
+  /** Its number in the catalog; undefined until it has one. */
+  readonly seat: number | undefined
+  /** Whether it is being emptied, or was. */
+  readonly drain: 'draining' | 'drained' | undefined
+  /** By its own word; undefined until it was heard. */
+  readonly space: { readonly usedBytes: number; readonly freeBytes: number } | undefined
+  readonly load: PeerLoadView | undefined
+  /** What the score is made of; undefined if the peer was not heard of. */
+  readonly stability: PeerStabilityView | undefined
+}
+
+/** How busy a peer is, by its own word. */
+export interface PeerLoadView {
+  /** 0 to 1. */
+  readonly load: number
+  /** Local health multiplier: 0 is well, 7 is worst. */
+  readonly health: number
+  readonly loopLagMs: number
+  readonly diskSyncMs: number
+  /** Whether others can dial it without a relay. */
+  readonly isDialable: boolean
+  /** How old its word is. */
+  readonly ageMs: number
+}
+
+/** What was measured of a peer here, and what each of it makes of the score. */
+export interface PeerStabilityView {
+  readonly availability: number
+  readonly uptimeMs: number
+  /** Deaths that it came back from, with a half-life of 30 minutes. */
+  readonly flaps: number
+  readonly isFlapping: boolean
+  readonly responsiveness: number
+  /** The score is their product. */
+  readonly factors: Readonly<
+    Record<'availability' | 'uptime' | 'flaps' | 'roundTrip' | 'responsiveness', number>
+  >
 }
 
 /** A peer's clock in a few words. */

@@ -42,6 +42,7 @@ const view: PeerView = {
   name: 'a',
   state: 'alive',
   sinceMs: 61_000,
+  why: 'it answered',
   membership: 'member',
   role: 'full',
   zone: 'rack',
@@ -51,6 +52,11 @@ const view: PeerView = {
   rttMs: 1.234,
   score: 0.5,
   clock: { status: 'SYNCED', offsetMs: 0, boundMs: 1 },
+  seat: 1,
+  drain: undefined,
+  space: undefined,
+  load: undefined,
+  stability: undefined,
 }
 
 test('peers are a table', () => {

@@ -76,8 +76,12 @@ const placement = (fragments: readonly FragmentPlacement[], margin: number): Obj
   version: 'v',
   sizeBytes: 5_000_000,
   isInline: false,
+  modified: new Date(0),
   next: undefined,
-  segments: [{ segment: 0, sizeBytes: 5_000_000, k: 2, m: 2, fragments, margin }],
+  segmentsTotal: 1,
+  segments: [
+    { segment: 0, from: 0, to: 5_000_000, sizeBytes: 5_000_000, k: 2, m: 2, fragments, margin },
+  ],
 })
 
 test('a placement is a matrix of segments and fragments, with what its marks mean', () => {

@@ -11,6 +11,7 @@ const viewOf = (peer: string, name: string, isSelf = false): PeerView => ({
   isSelf,
   state: 'unknown',
   sinceMs: undefined,
+  why: '',
   membership: 'member',
   role: 'full',
   zone: '',
@@ -20,6 +21,11 @@ const viewOf = (peer: string, name: string, isSelf = false): PeerView => ({
   rttMs: undefined,
   score: undefined,
   clock: undefined,
+  seat: undefined,
+  drain: undefined,
+  space: undefined,
+  load: undefined,
+  stability: undefined,
 })
 
 const peers = [

@@ -29,37 +29,62 @@ export async function placementOf(
   { after = -1, limit = PAGE_MAX, ...options }: PlacementOptions,
 ): Promise<ObjectPlacement> {
   const found = await reads.find(place, options)
-  const { sizeBytes } = found.version
+  const { sizeBytes, stamp } = found.version
   const name = reads.contentOf(place, found)
-  const about = { bucket: place.bucket, key: place.key, version: found.id, sizeBytes }
-  if (name === undefined) return { ...about, isInline: true, segments: [], next: undefined }
-  const views = new Map(seats.views().map(view => [view.seat, view]))
+  const about = {
+    bucket: place.bucket,
+    key: place.key,
+    version: found.id,
+    sizeBytes,
+    modified: new Date(stamp.ms),
+    isInline: name === undefined,
+  }
   const segments: SegmentPlacement[] = []
+  if (name === undefined) return { ...about, segments, next: undefined, segmentsTotal: 0 }
+  const views = new Map(seats.views().map(view => [view.seat, view]))
   const { signal } = options
+  // How many segments come before an extent, and at which byte of the object it begins.
   let number = 0
+  let startBytes = 0
   for await (const extent of reads.extents(name, { from: 0, to: sizeBytes }, signal)) {
     const first = Math.floor(extent.fromBytes / SEGMENT_PLAIN_BYTES)
     const end = Math.ceil((extent.fromBytes + extent.lengthBytes) / SEGMENT_PLAIN_BYTES)
-    const skipped = Math.max(0, Math.min(end - first, after + 1 - number))
-    for (let at = first + skipped; at < end;) {
-      if (segments.length >= limit) {
-        return { ...about, isInline: false, segments, next: number + at - first - 1 }
-      }
+    let at = first + Math.max(0, Math.min(end - first, after + 1 - number))
+    while (at < end && segments.length < limit) {
       const count = Math.min(end - at, limit - segments.length, PAGE_MAX)
       const page = await reads.segments(extent, { first: at, count }, { isNewest: true, signal })
       for (const [offset, record] of page.entries()) {
-        const of = number + at - first + offset
-        segments.push(segmentPlacement(of, record, { seats, views }))
+        const where = {
+          segment: number + at - first + offset,
+          ...bytesOf(extent, at + offset, startBytes),
+        }
+        segments.push(segmentPlacement(where, record, { seats, views }))
       }
       at += count
     }
     number += end - first
+    startBytes += extent.lengthBytes
   }
-  return { ...about, isInline: false, segments, next: undefined }
+  const last = segments.at(-1)?.segment ?? number
+  const next = last + 1 < number ? last : undefined
+  return { ...about, segments, next, segmentsTotal: number }
+}
+
+/** Which of the object's bytes are in a segment of an extent. */
+function bytesOf(
+  { fromBytes, lengthBytes }: { readonly fromBytes: number; readonly lengthBytes: number },
+  at: number,
+  startBytes: number,
+): { readonly from: number; readonly to: number } {
+  const shift = startBytes - fromBytes
+  return {
+    from: shift + Math.max(fromBytes, at * SEGMENT_PLAIN_BYTES),
+    to: shift + Math.min(fromBytes + lengthBytes, (at + 1) * SEGMENT_PLAIN_BYTES),
+  }
 }
 
 function segmentPlacement(
-  segment: number,
+  where: Pick<SegmentPlacement, 'segment' | 'from' | 'to'>,
   { k, sizeBytes, fragments: listed }: Segment,
   known: { readonly seats: Seats; readonly views: ReadonlyMap<number, PeerView> },
 ): SegmentPlacement {
@@ -77,5 +102,5 @@ function segmentPlacement(
     state: seat === 0 ? 'owed' : (known.views.get(seat)?.state ?? 'dead'),
   }))
   const margin = survivors.length - k
-  return { segment, sizeBytes, k, m: listed.length - k, fragments, margin }
+  return { ...where, sizeBytes, k, m: listed.length - k, fragments, margin }
 }

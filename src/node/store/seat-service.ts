@@ -17,7 +17,7 @@ import { type Space, spaceOf } from '../fragments/tell-space.ts'
 import type { KvEntry, NodeKv } from '../kv/node-kv.ts'
 import type { MembershipService } from '../membership/membership-service.ts'
 import { seatKey, SEATS_PREFIX, SeatTable, seatValue } from './seat-table.ts'
-import { DRAINS_PREFIX, type Seats } from './seats.ts'
+import { DRAINS_PREFIX, NAMES_PREFIX, type Seats } from './seats.ts'
 
 export interface SeatOptions {
   readonly self: PeerId
@@ -54,7 +54,7 @@ export class SeatService implements Seats {
     this.#options = options
     this.#startedMs = options.environment.clock.monotonicMs()
     this.#tasks = new Tasks({ onFailure: ({ error }) => options.onFailure(error) })
-    for (const prefix of [SEATS_PREFIX, DRAINS_PREFIX])
+    for (const prefix of [SEATS_PREFIX, DRAINS_PREFIX, NAMES_PREFIX])
       this.#tasks.start(`watch ${prefix}`, signal => this.#watch(prefix, signal))
     this.#tasks.start('give out seats', signal => this.#giveOut(signal))
     this.#unwatch = options.membership.onChange(() => this.#tell())
@@ -66,6 +66,15 @@ export class SeatService implements Seats {
 
   peerAt(seat: number): PeerId | undefined {
     return this.#table.peerAt(seat)
+  }
+
+  drainOf(peer: PeerId): 'draining' | 'drained' | undefined {
+    return this.#table.drainOf(peer)
+  }
+
+  /** What people call a peer; undefined if it was not renamed. */
+  nameOf(peer: PeerId): string | undefined {
+    return this.#table.nameOf(peer)
   }
 
   async own(signal?: AbortSignal): Promise<number> {
@@ -130,7 +139,7 @@ export class SeatService implements Seats {
   #stateOf(peer: PeerId, known: RosterEntry['state'] | undefined): PeerView['state'] {
     switch (known) {
       case 'alive':
-        return this.#table.isDraining(peer) ? 'draining' : 'alive'
+        return this.#table.drainOf(peer) === undefined ? 'alive' : 'draining'
       case 'suspect':
         return 'suspect'
       case 'dead':
@@ -164,7 +173,7 @@ export class SeatService implements Seats {
       entries.push(...page.entries)
       isMore = page.isMore
     }
-    if (prefix === DRAINS_PREFIX) this.#table.resetDrains()
+    this.#table.reset(prefix)
     this.#learn(entries)
     this.#tell()
     for await (const change of kv.watch(prefix, from, signal)) this.#learn([change])

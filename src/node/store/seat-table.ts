@@ -1,12 +1,13 @@
 import { fromUtf8, toUtf8 } from '../../base/bytes.ts'
 import type { PeerId } from '../../base/environment.ts'
-import { DRAINS_PREFIX } from './seats.ts'
+import { DRAINS_PREFIX, NAMES_PREFIX } from './seats.ts'
 
 /**
  * How seats are written in the replicated map, and what of it is known here:
  *
  *     seats/0000000007    the id of the peer
- *     drains/PEER         there while the peer is to be emptied
+ *     drains/PEER         there while the peer is to be emptied, see `upkeep/drains.ts`
+ *     names/PEER          what people call it, if not what it calls itself
  *
  * A seat is taken by writing it where nothing is, from the lowest number on that is not known to be
  * taken. So whoever tries comes past everything that others took first, and a peer gets one number.
@@ -21,7 +22,8 @@ export const seatValue = (peer: PeerId): Uint8Array => fromUtf8(peer)
 export class SeatTable {
   readonly #peers = new Map<number, PeerId>()
   readonly #seats = new Map<PeerId, number>()
-  #drains = new Set<PeerId>()
+  readonly #drains = new Map<PeerId, 'draining' | 'drained'>()
+  readonly #names = new Map<PeerId, string>()
 
   seatOf(peer: PeerId): number | undefined {
     return this.#seats.get(peer)
@@ -31,8 +33,13 @@ export class SeatTable {
     return this.#peers.get(seat)
   }
 
-  isDraining(peer: PeerId): boolean {
-    return this.#drains.has(peer)
+  drainOf(peer: PeerId): 'draining' | 'drained' | undefined {
+    return this.#drains.get(peer)
+  }
+
+  /** Undefined for a peer that was not renamed. */
+  nameOf(peer: PeerId): string | undefined {
+    return this.#names.get(peer)
   }
 
   get seats(): readonly number[] {
@@ -49,11 +56,11 @@ export class SeatTable {
   /** Takes in what the map says of one key; true if that was news. Foreign keys are ignored. */
   learn(key: string, value: Uint8Array | undefined): boolean {
     if (key.startsWith(DRAINS_PREFIX)) {
-      const peer = key.slice(DRAINS_PREFIX.length)
-      const before = this.#drains.size
-      if (value === undefined) return this.#drains.delete(peer)
-      return this.#drains.add(peer).size > before
+      const state = value && (toUtf8(value) === 'drained' ? 'drained' : 'draining')
+      return put(this.#drains, key.slice(DRAINS_PREFIX.length), state)
     }
+    if (key.startsWith(NAMES_PREFIX))
+      return put(this.#names, key.slice(NAMES_PREFIX.length), value && toUtf8(value))
     const seat = seatIn(key)
     if (seat === undefined || value === undefined || this.#peers.has(seat)) return false
     const peer = toUtf8(value)
@@ -62,10 +69,19 @@ export class SeatTable {
     return true
   }
 
-  /** Those that are to be emptied are these: what was missed of them cannot be told otherwise. */
-  resetDrains(): void {
-    this.#drains = new Set()
+  /** What was missed of drains or names cannot be told otherwise: they are told anew. */
+  reset(prefix: string): void {
+    if (prefix === DRAINS_PREFIX) this.#drains.clear()
+    if (prefix === NAMES_PREFIX) this.#names.clear()
   }
+}
+
+/** Puts or, without a value, removes; true if that changed anything. */
+function put<Value>(map: Map<PeerId, Value>, peer: PeerId, value: Value | undefined): boolean {
+  if (value === undefined) return map.delete(peer)
+  const isNews = map.get(peer) !== value
+  map.set(peer, value)
+  return isNews
 }
 
 function seatIn(key: string): number | undefined {

@@ -253,11 +253,18 @@ export interface ObjectPlacement extends ObjectPlace {
   readonly segments: readonly SegmentPlacement[]
   /** To be given as `after` for the next segments. */
   readonly next: number | undefined
+  /** How many segments there are in all. */
+  readonly segmentsTotal: number
+  readonly modified: Date
 }
 
 export interface SegmentPlacement {
   /** Counted through the whole object. */
   readonly segment: number
+  /** The bytes of the object that are in it: from the first on, and the one behind the last. */
+  readonly from: number
+  readonly to: number
+  /** Of the segment itself, which is encrypted. */
   readonly sizeBytes: number
   readonly k: number
   readonly m: number

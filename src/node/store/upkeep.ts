@@ -1,6 +1,6 @@
 /** How a network keeps its fragments whole, and how one watches it and has a say. */
 import type { PeerId } from '../../base/environment.ts'
-import type { CallOptions } from './store.ts'
+import type { CallOptions, ObjectPlace } from './store.ts'
 
 /** A line of the repair ledger: what was done to one segment, and how it was proven. */
 export interface RepairRecord {
@@ -55,6 +55,38 @@ export interface DrainView {
   readonly state: 'draining' | 'drained'
 }
 
+/** A fragment that is listed under a peer. */
+export interface HeldFragment extends ObjectPlace {
+  /** Counted within its part of the object. */
+  readonly segment: number
+  readonly index: number
+  readonly kind: 'data' | 'parity'
+  readonly id: string
+  readonly sizeBytes: number
+  readonly k: number
+  readonly m: number
+  /** How many more fragments of its segment may be lost. */
+  readonly margin: number
+}
+
+export interface HeldPage {
+  readonly fragments: readonly HeldFragment[]
+  /** To be given as `after` for those that follow. */
+  readonly next: string | undefined
+}
+
+/** What would move if a peer were drained. */
+export interface DrainPlan {
+  readonly fragments: number
+  readonly bytes: number
+  /** It is at least this much: counting was cut short. */
+  readonly isPartial: boolean
+  /** Whether others have room for it, where they have nothing of the same segment yet. */
+  readonly fits: boolean
+  readonly freeBytesElsewhere: number
+  readonly peersElsewhere: number
+}
+
 export interface Upkeep {
   upkeep(): UpkeepStatus
   /** The ledger of this peer and of every other that can be asked, newest first. */
@@ -65,6 +97,13 @@ export interface Upkeep {
   drain(peer: string, options?: CallOptions): Promise<void>
   /** Takes that back. */
   undrain(peer: string, options?: CallOptions): Promise<void>
+  /** What a drain would move; moves nothing. */
+  planDrain(peer: string, options?: CallOptions): Promise<DrainPlan>
+  /** What is listed under a peer, a page at a time. @throws {HoldfastError} `MALFORMED` for `after` */
+  fragmentsOf(
+    peer: string,
+    options?: CallOptions & { readonly after?: string | undefined; readonly limit?: number },
+  ): Promise<HeldPage>
   drains(options?: CallOptions): Promise<readonly DrainView[]>
   /** Makes peers equally full; a dry run only says what would move. */
   rebalance(options?: CallOptions & { readonly dryRun?: boolean }): Promise<RebalanceView>

@@ -23,7 +23,9 @@ import type { ReadFault } from '../store/object-reads.ts'
 import type { Seats } from '../store/seats.ts'
 import type { CallOptions } from '../store/store.ts'
 import type {
+  DrainPlan,
   DrainView,
+  HeldPage,
   RebalanceView,
   RepairRecord,
   Upkeep,
@@ -38,6 +40,7 @@ import { type HelperFault, isWrong } from './fragment-builder.ts'
 import { FragmentClaims } from './fragment-claims.ts'
 import { FragmentMover } from './fragment-mover.ts'
 import { type GroupParts, GroupUpkeep } from './group-upkeep.ts'
+import { drainPlan, HELD_MAX, heldFragments, type HeldOptions } from './held-fragments.ts'
 import { LedGroups } from './led-groups.ts'
 import { nameOf } from './listed-segment.ts'
 import { OwnFragments } from './own-fragments.ts'
@@ -168,13 +171,30 @@ export class UpkeepService implements Upkeep {
   }
 
   async drain(peer: PeerId, { signal }: CallOptions = {}): Promise<void> {
-    this.#checkSeat(peer)
+    this.#demandSeat(peer)
     await this.#drains.begin(peer, signal)
   }
 
   async undrain(peer: PeerId, { signal }: CallOptions = {}): Promise<void> {
-    this.#checkSeat(peer)
+    this.#demandSeat(peer)
     await this.#drains.end(peer, signal)
+  }
+
+  async planDrain(peer: PeerId, { signal }: CallOptions = {}): Promise<DrainPlan> {
+    return drainPlan(this.#held, this.#demandSeat(peer), signal)
+  }
+
+  async fragmentsOf(
+    peer: PeerId,
+    {
+      after,
+      limit = HELD_MAX,
+      signal,
+    }: CallOptions & { after?: string | undefined; limit?: number } = {},
+  ): Promise<HeldPage> {
+    if (!(Number.isInteger(limit) && limit >= 1 && limit <= HELD_MAX))
+      throw new RangeError(`1 to ${HELD_MAX} fragments, not ${limit}`)
+    return heldFragments(this.#held, this.#demandSeat(peer), { after, limit, signal })
   }
 
   drains({ signal }: CallOptions = {}): Promise<readonly DrainView[]> {
@@ -358,8 +378,14 @@ export class UpkeepService implements Upkeep {
     return view !== undefined && hasItsFragments(view)
   }
 
-  #checkSeat(peer: PeerId): void {
-    if (this.#options.seats.seatOf(peer) !== undefined) return
+  get #held(): HeldOptions {
+    const { catalog, seats } = this.#options
+    return { catalog, views: () => seats.views() }
+  }
+
+  #demandSeat(peer: PeerId): number {
+    const seat = this.#options.seats.seatOf(peer)
+    if (seat !== undefined) return seat
     throw new HoldfastError(`Cannot find ${peer}: it has no seat`, { code: 'NOT_A_MEMBER', peer })
   }
 }

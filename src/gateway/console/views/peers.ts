@@ -67,14 +67,10 @@ export interface StabilityParts {
 /** `GET /api/v1/peers/:peer`, by id or name. */
 export interface PeerDetail {
   readonly peer: PeerRow
-  /** What it calls itself. */
-  readonly ownName: string
-  readonly incarnation?: number
-  readonly certificateUntil?: string
   /** What happened to it as far as the answering peer remembers, newest first. */
   readonly history: readonly PeerMoment[]
   /** What audits and readers found, by the leaders that audit it. */
-  readonly audits: AuditView
+  readonly audits?: AuditView
   readonly groups: readonly {
     readonly group: number
     readonly name: string
