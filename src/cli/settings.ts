@@ -6,7 +6,7 @@ import { parse } from 'smol-toml'
 import { type Failure, HoldfastError } from '../base/errors.ts'
 
 /** What `up` can be told, by flag, environment or file. All as text, as people write it. */
-const settingNames = [
+export const settingNames = [
   'data',
   'join',
   'join-file',
