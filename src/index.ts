@@ -12,6 +12,16 @@ export {
 export { type Failure, HoldfastError, type JoinRefusal } from './base/errors.ts'
 export type { InviteOptions } from './node/admission/admission.ts'
 export type { Role } from './node/admission/member-record.ts'
+export {
+  type ClockReading,
+  type CorrectedTime,
+  type EventStamp,
+  type Released,
+  ReorderBuffer,
+  type ReorderLimits,
+  shareOutOfOrder,
+  type StampedEvent,
+} from './node/clock/event-stamp.ts'
 export type { ClockReport, SourceReport } from './node/clock/clock-report.ts'
 export type { GroupDecision, GroupMemberView, GroupView } from './node/consensus/group-view.ts'
 export { createNode, type HoldfastNode } from './node/create-node.ts'
@@ -104,3 +114,27 @@ export {
 } from './node/recovery.ts'
 export type * from './node/store/store.ts'
 export type * from './node/store/upkeep.ts'
+export {
+  defineMachine,
+  type MachineContext,
+  type MachineDefinition,
+  type MachineFile,
+  type MachineLimits,
+  type MachineListOptions,
+  type MachineMoment,
+  type MachineRow,
+  type MachineRows,
+  type MachineState,
+  type MachineTimer,
+  type Machines,
+} from './node/machines/define-machine.ts'
+export type {
+  MachineEvent,
+  MachineHandle,
+  MachineStatus,
+  MachineUpload,
+  QueryOptions,
+  Receipt,
+  SubmitOptions,
+  WatchOptions,
+} from './node/machines/machine-handle.ts'

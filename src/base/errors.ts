@@ -93,6 +93,33 @@ export type Failure =
   | { readonly code: 'PLAN_OUTDATED'; readonly group: number; readonly reason: string }
   /** Nothing can be recovered in this way, for the reason given. State unchanged. */
   | { readonly code: 'PLAN_REFUSED'; readonly reason: string }
+  /** A replica has another state than a majority at the same entry: it stopped. See its reducer. */
+  | {
+      readonly code: 'MACHINE_DIVERGED'
+      readonly machine: string
+      readonly index: number
+      readonly own: string
+      readonly others: string
+    }
+  /** The reducer threw what was no refusal: it has a bug. State unchanged; the same will happen. */
+  | { readonly code: 'MACHINE_FAILED'; readonly machine: string; readonly reason: string }
+  /** No room for more rows, bytes, timers, events or keys. State unchanged. */
+  | { readonly code: 'MACHINE_FULL'; readonly machine: string; readonly what: string }
+  /** The key was used for another command before. State unchanged; use a new key. */
+  | { readonly code: 'MACHINE_KEY_REUSED'; readonly machine: string; readonly key: string }
+  /** A newer version of the machine is in force than this program knows. Update this peer. */
+  | { readonly code: 'MACHINE_OUTDATED'; readonly version: number; readonly known: number }
+  /** The reducer refused the command, for its own reason. State unchanged; that is its answer. */
+  | {
+      readonly code: 'MACHINE_REFUSED'
+      readonly machine: string
+      readonly reason: string
+      readonly index: number
+    }
+  /** This peer's program has no such machine. State unchanged; give it to `createNode`. */
+  | { readonly code: 'MACHINE_UNKNOWN'; readonly machine: string }
+  /** A reducer read the clock or chance, or waited. State unchanged; it has a bug. */
+  | { readonly code: 'NOT_DETERMINISTIC'; readonly what: string }
   /** The replicated map has no room for another key, or for more bytes. State unchanged. */
   | { readonly code: 'MAP_FULL'; readonly what: string }
   /** Changes above `after` are no longer known. Read the keys, then watch from `oldest` on. */

@@ -64,7 +64,8 @@ export class SessionMachine implements StateMachine {
   }
 
   #run(index: number, data: Uint8Array): Uint8Array {
-    const [answer] = this.#inner.apply([{ index, data }])
+    const timeMs = this.#sessions.nowMs
+    const [answer] = this.#inner.apply([{ index, data, timeMs }])
     assert(answer !== undefined, 'a command has an answer')
     return answer
   }

@@ -2,6 +2,8 @@
 export interface Command {
   readonly index: number
   readonly data: Uint8Array
+  /** The time of the log at it, where the log carries one: rises or stays. */
+  readonly timeMs?: number
 }
 
 /**

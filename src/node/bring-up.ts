@@ -141,6 +141,7 @@ export class BringUp {
     )
     this.#stack.add('agreement', within => agreement.close(within))
     const storage = await this.#startStorage({ environment, home, admitted, membership, agreement })
+    agreement.keepFilesIn(storage.store)
 
     const { emit } = this.#options
     const describe = (): Description => this.#describe(host, admitted.book)
@@ -291,13 +292,13 @@ export class BringUp {
     membership: MembershipService,
     peerClock: PeerClock,
   ): Promise<PeerAgreement> {
-    const { profile = 'lan', log } = this.#settings
+    const { profile = 'lan', machines = {}, log } = this.#settings
     const { emit: onEvent, fail: onFailure } = this.#options
     const { afterTurn } = this.#machine
     const protocol = PROTOCOL.current
     const parts = { environment, home, afterTurn, book, membership, protocol, profile }
     const stampMs = (): number => peerClock.service.now().atMs
-    return startAgreement({ ...parts, stampMs, log, onEvent, onFailure })
+    return startAgreement({ ...parts, stampMs, machines, log, onEvent, onFailure })
   }
 
   #startStorage(

@@ -1,8 +1,11 @@
+import type { MachineDefinition } from '../consensus/application/definition.ts'
 import type { InviteOptions } from './admission/admission.ts'
 import type { ClockReport } from './clock/clock-report.ts'
+import type { ClockReading, CorrectedTime, EventStamp } from './clock/event-stamp.ts'
 import type { GroupView } from './consensus/group-view.ts'
 import { createNodeOn } from './create-node-on.ts'
 import type { NodeKv } from './kv/node-kv.ts'
+import type { MachineHandle } from './machines/machine-handle.ts'
 import type { NodeOptions } from './node-options.ts'
 import type { Store } from './store/store.ts'
 import type { Upkeep } from './store/upkeep.ts'
@@ -60,12 +63,26 @@ export interface HoldfastNode extends Store, Upkeep {
   /** What time it is here, how wrong that may be, and who says so. */
   clock(): ClockReport
   /**
+   * When something happens here and now: a timestamp that is later than every one before it.
+   * @throws {HoldfastError} `CLOCK_NOT_READY`
+   */
+  stamp(): Promise<EventStamp>
+  /** The same moment as it is known by now; undefined if it was before a sleep, or a restart. */
+  correct(reading: ClockReading): CorrectedTime | undefined
+  /**
    * 32 bytes for one purpose, which all full members derive alike and nobody else can.
    * @throws {HoldfastError} `NO_AUTHORITY` on storage members
    */
   deriveKey(purpose: string): Uint8Array
   /** The replicated map of the network. */
   readonly kv: NodeKv
+  /**
+   * A machine of the application, one of those that this node was created with.
+   * @throws {RangeError} for another one
+   */
+  machine<Command, Answer, Question, Reply, Event>(
+    machine: MachineDefinition<Command, Answer, Question, Reply, Event>,
+  ): MachineHandle<Command, Answer, Question, Reply, Event>
   /**
    * The groups of the network, each as its leader sees it if that can be asked, else as this peer
    * does; none if nobody can be asked.

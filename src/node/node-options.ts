@@ -1,4 +1,5 @@
 import type { Log } from './log.ts'
+import type { Machines } from './machines/define-machine.ts'
 
 /** Written out here, so that the types of the public API need no package of the network's. */
 interface NatSettings {
@@ -65,6 +66,12 @@ export interface NodeOptions {
   readonly mdns?: boolean | undefined
   /** Ways through address translation. @default none */
   readonly nat?: NatSettings | undefined
+  /**
+   * What the application replicates, by name: lower-case letters, digits and hyphens. Peers of one
+   * network may have different ones; each has a group of its own, among the peers that have it.
+   * @default none
+   */
+  readonly machines?: Machines | undefined
   /** @default says nothing */
   readonly log?: Log | undefined
 }

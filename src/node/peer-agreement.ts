@@ -1,6 +1,6 @@
 import { fromUtf8, toUtf8 } from '../base/bytes.ts'
 import type { Environment, PeerId } from '../base/environment.ts'
-import { codeOf } from '../base/errors.ts'
+import { codeOf, HoldfastError } from '../base/errors.ts'
 import type { RaftOptions } from '../consensus/raft-options.ts'
 import type { KeyValue } from '../storage/key-value.ts'
 import type { MemberBook } from './admission/member-book.ts'
@@ -15,10 +15,14 @@ import { KvClient } from './kv/kv-client.ts'
 import { noMap, SystemMap } from './kv/system-map.ts'
 import type { Log } from './log.ts'
 import type { Home } from './machine.ts'
+import type { Machines } from './machines/define-machine.ts'
+import type { MachineHandle } from './machines/machine-handle.ts'
+import { MachinesPart } from './machines/machines-part.ts'
 import type { MembershipService } from './membership/membership-service.ts'
 import { type Strain, tellStrain } from './membership/tell-strain.ts'
 import type { ProfileName } from './node-options.ts'
 import { decodeNote } from './peer-note.ts'
+import type { Store } from './store/store.ts'
 import type { NodeEvent } from './views.ts'
 
 export interface AgreementOptions {
@@ -33,6 +37,8 @@ export interface AgreementOptions {
   /** The time that commands of the catalog get where this peer leads, milliseconds since 1970. */
   readonly stampMs: () => number
   readonly log: Log
+  /** Of the application. */
+  readonly machines: Machines
   readonly onEvent: (event: NodeEvent) => void
   readonly onFailure: (error: unknown) => void
 }
@@ -42,6 +48,10 @@ export interface PeerAgreement {
   readonly kv: KvClient
   readonly catalog: Catalog
   readonly ranges: Ranges
+  /** What the application replicates. @throws {HoldfastError} `MACHINE_UNKNOWN`, `NOT_AUTHORISED` */
+  machine(name: string): MachineHandle
+  /** What the files of commands are stored in, once it is open. */
+  keepFilesIn(store: Store | undefined): void
   /** Whether this peer leads the system group. */
   leads(): boolean
   groups(): Promise<readonly GroupView[]>
@@ -70,6 +80,12 @@ export async function startAgreement(options: AgreementOptions): Promise<PeerAgr
   return {
     kv,
     ...noCatalog(environment.network.self),
+    machine: () => {
+      const { self: peer } = environment.network
+      const details = { code: 'NOT_AUTHORISED', peer, protocol: 'machines' } as const
+      throw new HoldfastError('Cannot use machines: storage members take no part in them', details)
+    },
+    keepFilesIn: () => undefined,
     leads: () => false,
     groups: async () => [],
     close: async () => undefined,
@@ -83,6 +99,7 @@ class FullAgreement implements PeerAgreement {
   readonly #options: AgreementOptions
   readonly #system: SystemGroup
   readonly #part: CatalogPart
+  readonly #machines: MachinesPart
   readonly #keyValue: KeyValue
   readonly #strain: Strain
 
@@ -100,6 +117,8 @@ class FullAgreement implements PeerAgreement {
     const { environment, home, afterTurn, book, membership, profile, stampMs, log } = options
     const failed = options.onFailure
     const part = new CatalogPart({ environment, keyValue, stampMs, systemStates, failed })
+    const members = (): readonly PeerId[] => membersIn(options)
+    const machines = new MachinesPart({ ...options, members, failed })
     const admits = (peer: PeerId): boolean => certificateIn(book, peer)?.role === 'full'
     const strain = tellStrain({ ...environment, membership })
     const system = await SystemGroup.open({
@@ -109,10 +128,10 @@ class FullAgreement implements PeerAgreement {
       networkId: book.table.trust.networkId,
       raft: profile === 'wan' ? wide : {},
       admits,
-      roster: voters =>
+      roster: (voters, group) =>
         voterRoster(
           {
-            roster: () => membership.roster(),
+            roster: () => membership.roster().filter(({ peer }) => machines.isAble(group, peer)),
             certificateOf: peer => certificateIn(book, peer),
             protocol: options.protocol,
           },
@@ -121,7 +140,10 @@ class FullAgreement implements PeerAgreement {
       describe: peer => describePeer(options, peer),
       decided: (group, { reason }) => options.onEvent({ type: 'members', group, reason }),
       led: (group, leader) => options.onEvent({ type: 'leader', group, leader }),
-      states: snapshots => part.openStates(snapshots),
+      states: async snapshots => machines.openStates(await part.openStates(snapshots), snapshots),
+      runs: machines.runs,
+      halted: machines.halted,
+      nameOf: machines.nameOf,
       changed: part.changed,
       synced: strain.synced,
       log,
@@ -130,22 +152,35 @@ class FullAgreement implements PeerAgreement {
       strain.stop()
       throw error
     })
-    return new FullAgreement(options, { system, part, keyValue, strain })
+    return new FullAgreement(options, { system, part, machines, keyValue, strain })
   }
 
-  private constructor(options: AgreementOptions, { system, part, keyValue, strain }: Parts) {
+  private constructor(
+    options: AgreementOptions,
+    { system, part, machines, keyValue, strain }: Parts,
+  ) {
     this.#options = options
     this.#system = system
     this.#part = part
+    this.#machines = machines
     this.#keyValue = keyValue
     this.#strain = strain
-    const group = new SystemMap(system, options.environment, () => this.#members())
+    const group = new SystemMap(system, options.environment, () => membersIn(options))
     this.kv = new KvClient({ group, ...options.environment })
     const { node, network } = system
     const { catalog, ranges } = part.start({ node, network, kv: this.kv })
     this.catalog = catalog
     this.ranges = ranges
+    machines.start({ node, network, kv: this.kv })
     network.onRequest(VIEWS, async () => fromUtf8(JSON.stringify(system.views())))
+  }
+
+  machine(name: string): MachineHandle {
+    return this.#machines.client(name)
+  }
+
+  keepFilesIn(store: Store | undefined): void {
+    this.#machines.keepFilesIn(store)
   }
 
   leads(): boolean {
@@ -160,6 +195,7 @@ class FullAgreement implements PeerAgreement {
 
   async close(signal: AbortSignal): Promise<void> {
     this.#strain.stop()
+    await this.#machines.stop()
     await this.#part.stop()
     await this.#system.close(signal)
     await this.#part.close()
@@ -174,7 +210,7 @@ class FullAgreement implements PeerAgreement {
   }
 
   async #viewsOfOthers(): Promise<readonly GroupView[]> {
-    for (const peer of this.#members().slice(0, ASKED_MAX)) {
+    for (const peer of membersIn(this.#options).slice(0, ASKED_MAX)) {
       const views = await this.#ask(peer)
       if (views.length > 0) return Promise.all(views.map(view => this.#viewOfLeader(view)))
     }
@@ -191,30 +227,30 @@ class FullAgreement implements PeerAgreement {
       return []
     }
   }
+}
 
-  /**
-   * Full members that may have a replica: those who are alive first, of these the ones that need no
-   * new connection, the steadier the sooner.
-   */
-  #members(): readonly PeerId[] {
-    const { membership, book } = this.#options
-    const connected = new Set(this.#system.network.connected())
-    return membership
-      .roster()
-      .filter(({ peer, isSelf }) => !isSelf && certificateIn(book, peer)?.role === 'full')
-      .toSorted(
-        (a, b) =>
-          Number(b.state === 'alive') - Number(a.state === 'alive') ||
-          Number(connected.has(b.peer)) - Number(connected.has(a.peer)) ||
-          b.score - a.score,
-      )
-      .map(({ peer }) => peer)
-  }
+/**
+ * Full members that may have a replica: those who are alive first, of these the ones that need no
+ * new connection, the steadier the sooner.
+ */
+function membersIn({ membership, book, environment }: AgreementOptions): readonly PeerId[] {
+  const connected = new Set(environment.network.connected())
+  return membership
+    .roster()
+    .filter(({ peer, isSelf }) => !isSelf && certificateIn(book, peer)?.role === 'full')
+    .toSorted(
+      (a, b) =>
+        Number(b.state === 'alive') - Number(a.state === 'alive') ||
+        Number(connected.has(b.peer)) - Number(connected.has(a.peer)) ||
+        b.score - a.score,
+    )
+    .map(({ peer }) => peer)
 }
 
 interface Parts {
   readonly system: SystemGroup
   readonly part: CatalogPart
+  readonly machines: MachinesPart
   readonly keyValue: KeyValue
   readonly strain: Strain
 }

@@ -126,7 +126,7 @@ export function statusOf(peer: Peer, running: Running): NodeStatus {
     dataDirectory: home.path,
     addresses: host.addresses(),
     startedAt: new Date(startedAtMs).toISOString(),
-    uptimeMs: Math.round(peer.machine.clock.wallMs() - startedAtMs),
+    uptimeMs: Math.round(peer.hardware.clock.wallMs() - startedAtMs),
     certificateUntil: certificate && new Date(certificate.notAfterMs).toISOString(),
     peers: countStates(peersOf(running)),
     connections: network.connections.length,

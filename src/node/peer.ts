@@ -1,13 +1,22 @@
 import { fromUtf8 } from '../base/bytes.ts'
 import { HoldfastError } from '../base/errors.ts'
+import type { MachineDefinition } from '../consensus/application/definition.ts'
 import type { InviteOptions } from './admission/admission.ts'
 import { BringUp, type Running, type Settings } from './bring-up.ts'
 import type { ClockReport } from './clock/clock-report.ts'
+import {
+  type ClockReading,
+  type CorrectedTime,
+  type EventStamp,
+  stampOf,
+} from './clock/event-stamp.ts'
 import type { GroupMemberView, GroupView } from './consensus/group-view.ts'
 import type { HoldfastNode } from './create-node.ts'
 import { eventsOf } from './event-queue.ts'
 import { type NodeKv, nodeKv } from './kv/node-kv.ts'
 import type { Machine, PeerHost } from './machine.ts'
+import type { MachineHandle } from './machines/machine-handle.ts'
+import { handleOf } from './machines/machines-part.ts'
 import { NAME_BYTES_MAX } from './node-options.ts'
 import type { Served } from './peer-face.ts'
 import { fittingName } from './peer-note.ts'
@@ -28,7 +37,7 @@ const STOP_MS = 9000
  */
 export class Peer implements Omit<HoldfastNode, keyof Store | keyof Upkeep> {
   readonly settings: Settings
-  readonly machine: Machine
+  readonly hardware: Machine
   readonly version: string = programVersion()
   readonly kv: NodeKv = nodeKv(() => this.#require().agreement.kv)
   #state: NodeState = 'new'
@@ -41,7 +50,7 @@ export class Peer implements Omit<HoldfastNode, keyof Store | keyof Upkeep> {
 
   constructor(settings: Settings, machine: Machine) {
     this.settings = settings
-    this.machine = machine
+    this.hardware = machine
     this.#stack = new ServiceStack(settings.log, machine.timers)
   }
 
@@ -116,6 +125,23 @@ export class Peer implements Omit<HoldfastNode, keyof Store | keyof Upkeep> {
     return this.#require().clock.service.report()
   }
 
+  async stamp(): Promise<EventStamp> {
+    return stampOf(this.#require().clock.service)
+  }
+
+  correct(reading: ClockReading): CorrectedTime | undefined {
+    return this.#require().clock.service.correct(reading)
+  }
+
+  machine<Command, Answer, Question, Reply, Event>(
+    machine: MachineDefinition<Command, Answer, Question, Reply, Event>,
+  ): MachineHandle<Command, Answer, Question, Reply, Event> {
+    const known = Object.entries(this.settings.machines ?? {})
+    const [name] = known.find(([, each]) => each === machine) ?? []
+    if (name === undefined) throw new RangeError('this node was not created with that machine')
+    return handleOf(machine, () => this.#require().agreement.machine(name))
+  }
+
   async groups(): Promise<readonly GroupView[]> {
     const groups = await this.#require().agreement.groups()
     const names = new Map(this.peers().map(({ peer, name }) => [peer, name]))
@@ -129,7 +155,7 @@ export class Peer implements Omit<HoldfastNode, keyof Store | keyof Upkeep> {
   /** What its store and upkeep are served by. @throws {HoldfastError} `CLOSED` */
   served(): Served {
     const { store, upkeep } = this.#require().storage
-    const { clock } = this.machine
+    const { clock } = this.hardware
     const resolve = (peer: string): string => resolvePeer(this.peers(), peer)
     return { store, upkeep, nowMs: () => clock.monotonicMs(), resolve }
   }
@@ -144,7 +170,7 @@ export class Peer implements Omit<HoldfastNode, keyof Store | keyof Upkeep> {
   }
 
   async #bringUp(signal: AbortSignal): Promise<void> {
-    const { settings, machine } = this
+    const { settings, hardware: machine } = this
     const emit = (event: NodeEvent): void => this.#emit(event)
     const fail = (error: unknown): void => this.#fail(error)
     const bringUp = new BringUp({ settings, machine, stack: this.#stack, emit, fail })
@@ -158,7 +184,7 @@ export class Peer implements Omit<HoldfastNode, keyof Store | keyof Upkeep> {
     // What is still coming up must be there before it can be taken down.
     await this.#starting?.catch(() => undefined)
     const late = new AbortController()
-    const timer = this.machine.timers.after(STOP_MS, () => late.abort(tooSlow()))
+    const timer = this.hardware.timers.after(STOP_MS, () => late.abort(tooSlow()))
     const signals = signal === undefined ? [] : [signal]
     await this.#stack.stop(AbortSignal.any([late.signal, ...signals]))
     timer.cancel()

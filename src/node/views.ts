@@ -128,5 +128,13 @@ export type NodeEvent =
   | { readonly type: 'leader'; readonly group: number; readonly leader: PeerId | undefined }
   /** This peer leads a group and has decided to change its members. */
   | { readonly type: 'members'; readonly group: number; readonly reason: ElectionReason }
+  /** Replicas of a machine have different states at the same entry. */
+  | {
+      readonly type: 'machine diverged'
+      readonly machine: string
+      readonly peers: readonly PeerId[]
+    }
+  /** The replica of a machine here cannot go on; others may. It stays so until the peer restarts. */
+  | { readonly type: 'machine stopped'; readonly machine: string; readonly reason: string }
   /** The peer cannot go on: its disk failed, or it has a bug. It stops. */
   | { readonly type: 'failed'; readonly error: unknown }

@@ -18,6 +18,7 @@ const interfaces = [
   ['src/node/create-node.ts', 'HoldfastNode'],
   ['src/node/store/store.ts', 'Store'],
   ['src/node/store/upkeep.ts', 'Upkeep'],
+  ['src/node/machines/machine-handle.ts', 'MachineHandle'],
 ] as const
 const typeSources = [
   'src/node/node-options.ts',
@@ -26,6 +27,9 @@ const typeSources = [
   'src/node/store/upkeep.ts',
   'src/node/views.ts',
   'src/base/environment.ts',
+  'src/consensus/application/definition.ts',
+  'src/node/machines/machine-handle.ts',
+  'src/node/clock/event-stamp.ts',
 ].map(read)
 
 const verbs = interfaces.flatMap(([path, name]) => membersOf(read(path), name))

@@ -23,6 +23,7 @@ import type { ConsensusNode } from '../consensus/consensus-node.ts'
 import type { RaftGroup } from '../consensus/raft-group.ts'
 import { newReplicaId, peerOf } from '../consensus/replica-name.ts'
 import type { KvCallOptions, KvClient } from '../kv/kv-client.ts'
+import { isMachineGroup } from '../machines/machine-names.ts'
 import { bucketBegunIn, BucketMirrors } from './bucket-mirrors.ts'
 import type { CatalogClient } from './catalog-client.ts'
 import type { CatalogStates } from './catalog-states.ts'
@@ -91,7 +92,7 @@ export class CatalogHost {
 
   get #led(): readonly RaftGroup[] {
     return this.#options.node.groups.filter(
-      ({ group, role }) => group !== SYSTEM_GROUP && role === 'leader',
+      ({ group, role }) => group !== SYSTEM_GROUP && !isMachineGroup(group) && role === 'leader',
     )
   }
 

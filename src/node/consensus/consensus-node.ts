@@ -41,6 +41,10 @@ export interface ConsensusOptions {
   readonly compaction?: CompactionOptions
   /** Runs something when this turn's events are done. @default as a microtask */
   readonly afterTurn?: (work: () => void) => void
+  /** Whether this peer can run a group; one that it cannot waits on the disk. @default all */
+  readonly runs?: ((group: number) => boolean) | undefined
+  /** A group whose program cannot go on has stopped here, and stays so until the peer restarts. */
+  readonly halted?: ((group: number, error: unknown) => void) | undefined
   /** Something of a group changed: who leads, its configuration, whether it runs. */
   readonly changed?: (group: number) => void
   /** The peer must stop: its disk has failed, or a bug was met. */
@@ -74,7 +78,9 @@ export class ConsensusNode {
   static async open(options: ConsensusOptions): Promise<ConsensusNode> {
     const snapshots = await SnapshotStore.open(options.environment.disk)
     const node = new ConsensusNode(options, snapshots, await options.states(snapshots))
-    for (const { group } of options.wal.groups) await node.#open(group)
+    for (const { group } of options.wal.groups) {
+      if (node.#runs(group)) await node.#openOrHalt(group)
+    }
     node.#tick()
     return node
   }
@@ -182,6 +188,7 @@ export class ConsensusNode {
   host(group: number): Promise<ReplicaId> {
     const running = this.#groups.get(group)
     if (running !== undefined) return Promise.resolve(running.replica)
+    if (!this.#runs(group)) return Promise.reject(groupUnknown(group))
     if (this.#unopened.has(group)) return Promise.reject(notReady(group))
     const opening = this.#opening.get(group) ?? this.#beginAnew(group)
     this.#opening.set(group, opening)
@@ -263,6 +270,11 @@ export class ConsensusNode {
     replica.step({ type: 'message', message })
   }
 
+  /** Ends a replica that must not go on with what it has; it stays on the disk. */
+  halt(group: number, error: unknown): void {
+    this.#groups.get(group)?.fail(error)
+  }
+
   /** Hands leadership over, where this peer leads. */
   transfer(group: number, to?: ReplicaId): void {
     this.#replica(group).step(to === undefined ? { type: 'transfer' } : { type: 'transfer', to })
@@ -293,6 +305,19 @@ export class ConsensusNode {
     if (this.#controller.signal.aborted) return
     for (const group of this.#groups.values()) group.step({ type: 'tick' })
     this.#options.environment.timers.after(this.#tickMs, () => this.#tick())
+  }
+
+  #runs(group: number): boolean {
+    return this.#options.runs?.(group) ?? true
+  }
+
+  async #openOrHalt(group: number): Promise<void> {
+    try {
+      await this.#open(group)
+    } catch (error) {
+      if (!isOfProgram(error)) throw error
+      this.#options.halted?.(group, error)
+    }
   }
 
   async #open(group: number): Promise<void> {
@@ -420,7 +445,10 @@ export class ConsensusNode {
     this.#groups.delete(group)
     this.#options.changed?.(group)
     const mayPass = ['DISK_FULL', 'DISK_IO', 'BUSY', 'LOG_DAMAGED'].includes(codeOf(error) ?? '')
-    if (mayPass) {
+    if (isOfProgram(error)) {
+      this.#unopened.add(group)
+      this.#options.halted?.(group, error)
+    } else if (mayPass) {
       this.#unopened.add(group)
       void this.#reopen(group, ended)
     } else if (!this.#controller.signal.aborted) {
@@ -448,6 +476,10 @@ export class ConsensusNode {
     }
   }
 }
+
+/** It is the application's program that cannot go on, not this peer. */
+const isOfProgram = (error: unknown): boolean =>
+  ['MACHINE_DIVERGED', 'MACHINE_OUTDATED'].includes(codeOf(error) ?? '')
 
 function notReady(group: number): HoldfastError {
   const details = { code: 'BUSY', what: 'group' } as const

@@ -44,17 +44,19 @@ export interface GroupDecision {
 export interface GroupViewOptions {
   readonly self: PeerId
   readonly epoch: string
+  /** Of an application's machine. */
+  readonly name: string | undefined
   readonly decision: GroupDecision | undefined
   readonly holds: readonly ElectionHold['code'][]
   readonly describe: (peer: PeerId) => { readonly name: string; readonly zone: string }
 }
 
 export function viewOfGroup(group: RaftGroup, options: GroupViewOptions): GroupView {
-  const { self, epoch, decision, holds } = options
+  const { self, epoch, name = String(group.group), decision, holds } = options
   const { leader } = group
   return {
     group: group.group,
-    name: group.group === 0 ? 'system' : String(group.group),
+    name: group.group === 0 ? 'system' : name,
     seenBy: self,
     role: group.role,
     leader: leader === undefined ? undefined : peerOf(leader),

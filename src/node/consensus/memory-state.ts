@@ -16,33 +16,41 @@ import type { SnapshotStore } from './snapshot-store.ts'
  * and what a replica gets that lags too far.
  */
 export const inMemory =
-  (machine: (group: number) => StateMachine) =>
+  (
+    machine: (group: number) => StateMachine,
+    prepare: (command: Uint8Array) => Uint8Array = command => command,
+  ) =>
   (snapshots: SnapshotStore): ReplicaStates => ({
     mark: async group => (await snapshots.newest(group))?.mark ?? NOTHING,
     open: async group => {
       const newest = await snapshots.newest(group)
       const made = machine(group)
       made.restore(newest?.pieces ?? [])
-      return new MemoryState(made, group, snapshots, newest?.mark ?? NOTHING)
+      return new MemoryState(made, { group, snapshots, prepare, start: newest?.mark ?? NOTHING })
     },
     erase: group => snapshots.removeAll(group),
   })
+
+interface MemoryStateOptions {
+  readonly group: number
+  readonly snapshots: SnapshotStore
+  readonly prepare: (command: Uint8Array) => Uint8Array
+  readonly start: SnapshotMark
+}
 
 class MemoryState implements ReplicaState {
   readonly start: SnapshotMark
   readonly #machine: StateMachine
   readonly #group: number
   readonly #snapshots: SnapshotStore
+  readonly prepare: (command: Uint8Array) => Uint8Array
 
-  constructor(machine: StateMachine, group: number, snapshots: SnapshotStore, start: SnapshotMark) {
+  constructor(machine: StateMachine, { group, snapshots, prepare, start }: MemoryStateOptions) {
     this.#machine = machine
     this.#group = group
     this.#snapshots = snapshots
+    this.prepare = prepare
     this.start = start
-  }
-
-  prepare(command: Uint8Array): Uint8Array {
-    return command
   }
 
   apply({ commands }: Run): Results {

@@ -101,7 +101,7 @@ export class RaftGroup {
         this.#waiting.lose(`a snapshot up to ${index} came`)
       },
       progressed: () => this.#progressed(),
-      failed: error => this.#fail(error),
+      failed: error => this.fail(error),
     })
     const settings = { ...raftDefaults, ...raft, self: replica, random }
     this.#raft = new Raft(settings, start, clock.monotonicMs())
@@ -257,7 +257,7 @@ export class RaftGroup {
     try {
       for (const effect of step()) this.#carryOut(effect)
     } catch (error) {
-      this.#fail(error)
+      this.fail(error)
     }
   }
 
@@ -310,7 +310,7 @@ export class RaftGroup {
         if (effect.after.length > 0) this.#options.send(effect.after)
         this.step({ type: 'stored', stored: effect.stored })
       },
-      (error: unknown) => this.#fail(error),
+      (error: unknown) => this.fail(error),
     )
   }
 
@@ -323,7 +323,7 @@ export class RaftGroup {
     this.#isCompacting = true
     // The log is in memory, so what is kept for those who lag is bounded in bytes as well.
     const kept = isLarge ? 0 : (this.#options.compaction.keptEntries ?? 4_096)
-    this.#compact(kept).catch((error: unknown) => this.#fail(error))
+    this.#compact(kept).catch((error: unknown) => this.fail(error))
   }
 
   /** Makes the state durable, and only then lets go of the entries that made it. */
@@ -337,7 +337,8 @@ export class RaftGroup {
     this.step({ type: 'compact', snapshot, keepFrom })
   }
 
-  #fail(error: unknown): void {
+  /** It cannot go on. */
+  fail(error: unknown): void {
     if (this.#isStopped) return
     this.stop(error instanceof AssertionError ? 'a broken invariant' : 'its log failed')
     this.#options.failed(error)

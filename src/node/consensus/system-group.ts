@@ -54,8 +54,13 @@ export interface SystemGroupOptions {
   readonly compaction?: CompactionOptions
   /** Whether a peer may take part: a full member. */
   readonly admits: (peer: PeerId) => boolean
-  /** The full members, for a group with so many voters. */
-  readonly roster: (voters: number) => readonly RosterPeer[]
+  /** The full members that can have a replica of a group, which has so many voters. */
+  readonly roster: (voters: number, group: number) => readonly RosterPeer[]
+  /** See `ConsensusOptions`. */
+  readonly runs?: (group: number) => boolean
+  readonly halted?: (group: number, error: unknown) => void
+  /** What people call a group that is of an application. */
+  readonly nameOf?: (group: number) => string | undefined
   readonly describe: (peer: PeerId) => { readonly name: string; readonly zone: string }
   /** The states of all groups; the system group's is `systemStates`. @default no others */
   readonly states?: (snapshots: SnapshotStore) => Promise<ReplicaStates>
@@ -116,6 +121,8 @@ export class SystemGroup {
         raft: options.raft,
         compaction: options.compaction ?? {},
         afterTurn: options.afterTurn,
+        runs: options.runs,
+        halted: options.halted,
         changed: number => {
           if (group !== undefined) group.#changed(number)
           options.changed?.(number)
@@ -155,13 +162,14 @@ export class SystemGroup {
 
   /** The groups that have a replica here. */
   views(): GroupView[] {
-    const { environment, describe } = this.#options
+    const { environment, describe, nameOf } = this.#options
     const { clock, network } = environment
     return this.node.groups.map(group => {
       const { decided, outcome } = this.#stewards.get(group.group) ?? {}
       return viewOfGroup(group, {
         self: network.self,
         epoch: this.#epoch,
+        name: nameOf?.(group.group),
         describe,
         decision: decided && {
           agoMs: Math.round(clock.monotonicMs() - decided.atMs),
@@ -225,7 +233,7 @@ export class SystemGroup {
       node: this.node,
       group,
       clock: environment.clock,
-      roster: () => roster(voters()),
+      roster: () => roster(voters(), group),
       told: outcome => this.#told(group, outcome),
     })
     const stewarded = { steward, decided: undefined, outcome: undefined }

@@ -61,11 +61,22 @@ export class SchemeKeeper {
     let doneMs = Number.NEGATIVE_INFINITY
     for (;;) {
       await sleep(timers, everyMs, signal)
-      const wanted = spell(this.#options.target())
+      const wanted = this.#wanted()
+      if (wanted === undefined) continue
       if (wanted === done && clock.monotonicMs() - doneMs < againMs) continue
       const isDone = await this.pass(signal)
       done = isDone ? wanted : ''
       doneMs = clock.monotonicMs()
+    }
+  }
+
+  /** Undefined while nobody has room for anything. */
+  #wanted(): string | undefined {
+    try {
+      return spell(this.#options.target())
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error
+      return undefined
     }
   }
 
