@@ -1,5 +1,5 @@
 /**
- * Builds the package: `dist/types` for the type checker, `dist/lib` to run. What runs is bundled with
+ * Builds the package: `dist/types` for the type checker, `dist/lib` to run, `dist/console` to look at. What runs is bundled with
  * the packages it uses, for a peer that has to look for a thousand files starts half as fast. All of it
  * lies flat in one folder, two levels under the root like the folders of `src`: there the threads'
  * programs are found beside whoever starts them, and package.json and the console from anywhere.
@@ -10,6 +10,8 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { build } from 'esbuild'
+
+import { buildConsole } from './build-console.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
@@ -61,5 +63,6 @@ const { metafile } = await build({
   metafile: true,
   logLevel: 'warning',
 })
-const notices = packagesIn(metafile.inputs).map(noticeOf)
+const shown = await buildConsole()
+const notices = packagesIn({ ...metafile.inputs, ...shown.inputs }).map(noticeOf)
 writeFileSync(join(root, 'dist', 'THIRD-PARTY'), `${notices.join(`\n\n${'-'.repeat(72)}\n\n`)}\n`)

@@ -1,12 +1,14 @@
 /**
- * Makes a bare clone ready: installs what package-lock.json names, once. Runs before the npm
- * scripts, on whatever Node the machine has (20 and up), and needs nothing but npm. The dev
+ * Makes a bare clone ready: installs what package-lock.json names, once, and builds the web console
+ * when its sources are newer. Runs before the npm scripts, on whatever Node the machine has (20 and up), and needs nothing but npm. The dev
  * dependency `node` then brings the Node that the scripts themselves run on.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+
+import { buildConsole, isConsoleBuilt } from './build-console.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -47,3 +49,4 @@ function npm(...args) {
 
 if (!isInstalled()) npm('ci', '--no-audit', '--no-fund')
 if (!hasNode()) npm('rebuild', 'node')
+if (!isConsoleBuilt()) await buildConsole()

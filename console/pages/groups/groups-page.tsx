@@ -1,0 +1,187 @@
+import type { VNode } from 'preact'
+
+import type {
+  GroupMember,
+  GroupMoment,
+  GroupRow,
+  PlaceView,
+} from '../../../src/gateway/console/views/groups.ts'
+import { useLive } from '../../api/resource.ts'
+import { ago, clip, count, counted, moment, percent, shortId } from '../../logic/format.ts'
+import { reasonText } from '../../logic/reasons.ts'
+import { addressOf } from '../../logic/route.ts'
+import { Name, PeerName } from '../../parts/name.tsx'
+import { Fact, Facts, Page, Panel } from '../../parts/panel.tsx'
+import { Blank, Shown } from '../../parts/shown.tsx'
+import { Notice, State } from '../../parts/state.tsx'
+
+/** Who agrees on what, and how well. */
+export function GroupsPage(): VNode {
+  const groups = useLive<readonly GroupRow[]>('groups')
+  const rows = groups.value ?? []
+  const leaderless = rows.filter(({ leader }) => leader === undefined).length
+  return (
+    <Page
+      title="Consensus"
+      hint={
+        groups.value &&
+        `${counted(rows.length, 'group')}, ${leaderless === 0 ? 'each with a leader' : `${leaderless} without a leader`}`
+      }
+    >
+      <Shown of={groups} lines={8}>
+        {all =>
+          all.length === 0 ? (
+            <Blank title="This peer knows of no group yet" />
+          ) : (
+            all
+              .toSorted((one, other) => one.group - other.group)
+              .map(row => <Group key={row.group} row={row} />)
+          )
+        }
+      </Shown>
+    </Page>
+  )
+}
+
+function Group({ row }: { row: GroupRow }): VNode {
+  const title = row.group === 0 ? 'System group' : `Group ${row.name}`
+  return (
+    <Panel
+      title={title}
+      isFlush
+      aside={
+        row.leader === undefined ? (
+          <State tone="bad">no leader</State>
+        ) : (
+          <State tone={row.tolerance > 0 ? 'good' : 'warn'}>
+            {row.tolerance > 0
+              ? `${counted(row.tolerance, 'voter')} may be lost`
+              : 'no voter may be lost'}
+          </State>
+        )
+      }
+    >
+      <div class="padded stack">
+        <Facts>
+          <Fact name="Term">{count(row.term)}</Fact>
+          <Fact name="Commit index">{count(row.commit)}</Fact>
+          <Fact name="Applied index">{count(row.applied)}</Fact>
+          <Fact name="Told by">
+            {shortId(row.seenBy)} ({row.role})
+          </Fact>
+          {row.epoch !== '' && <Fact name="Recovery epoch">{row.epoch}</Fact>}
+          {row.decision !== undefined && (
+            <Fact name={`Last change of members, ${ago(row.decision.agoMs)}`}>
+              {reasonText(row.decision.reason)}
+            </Fact>
+          )}
+        </Facts>
+        {row.range !== undefined && (
+          <p class="soft wrap">
+            Owns <Place place={row.range.from} end="the beginning" /> to{' '}
+            <Place place={row.range.to} end="the end" />
+            {row.range.parent !== undefined && ` · split off from group ${row.range.parent}`}
+            {` · map epoch ${row.range.epoch}`}
+          </p>
+        )}
+        {row.holds.length > 0 && (
+          <Notice tone="warn">Members are not as they should be: {row.holds.join(', ')}.</Notice>
+        )}
+      </div>
+      <Members members={row.members} />
+      <Moments history={row.history} />
+    </Panel>
+  )
+}
+
+function Place({ place, end }: { place: PlaceView | undefined; end: string }): VNode {
+  if (place === undefined) return <span>{end}</span>
+  if (place.bucket === '') return <code>{place.hash.slice(0, 12)}…</code>
+  return (
+    <code>
+      <bdi>{clip(`${place.bucket}/${place.key}`, 80)}</bdi>
+    </code>
+  )
+}
+
+const Members = ({ members }: { members: readonly GroupMember[] }): VNode => (
+  <div class="scroll" tabIndex={0} role="region" aria-label="Members">
+    <table class="simple">
+      <thead>
+        <tr>
+          <th>Member</th>
+          <th>Role</th>
+          <th data-least="wide">Zone</th>
+          <th data-align="end">Lag</th>
+          <th data-align="end">Heard</th>
+          <th data-align="end" data-least="wide">
+            Stability
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {members.map(member => (
+          <tr key={member.replica}>
+            <td>
+              <a class="held" href={addressOf('peers', member.peer)}>
+                <PeerName {...member} />
+              </a>
+            </td>
+            <td>{member.role}</td>
+            <td data-least="wide">{member.zone === '' ? '–' : <Name text={member.zone} />}</td>
+            <td data-align="end">
+              {member.lag === undefined ? (
+                '–'
+              ) : (
+                <State tone={member.lag < 100 ? 'good' : 'warn'}>
+                  {counted(member.lag, 'entry', 'entries')}
+                </State>
+              )}
+            </td>
+            <td data-align="end">
+              {member.heardMsAgo === undefined ? '–' : ago(member.heardMsAgo)}
+            </td>
+            <td data-align="end" data-least="wide">
+              {member.score === undefined ? '–' : percent(member.score)}
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  </div>
+)
+
+/** More of them nobody reads. */
+const MOMENTS_MAX = 12
+
+function Moments({ history }: { history: readonly GroupMoment[] }): VNode | null {
+  if (history.length === 0) return null
+  return (
+    <details class="padded">
+      <summary>
+        Elections, members, splits: the last {Math.min(history.length, MOMENTS_MAX)}
+      </summary>
+      <ol class="moments">
+        {history.slice(0, MOMENTS_MAX).map((each, index) => (
+          <li key={index}>
+            <time class="soft number">{moment(new Date(each.at))}</time>{' '}
+            <span class="wrap">{momentText(each)}</span>
+          </li>
+        ))}
+      </ol>
+    </details>
+  )
+}
+
+function momentText(each: GroupMoment): string {
+  switch (each.type) {
+    case 'leader':
+      return `${each.leader === undefined ? 'no leader is known' : `${shortId(each.leader)} leads`} in term ${each.term}: ${each.why}`
+    case 'members':
+      return `members change: ${reasonText(each.reason)}`
+    case 'split':
+      return `its upper half became group ${each.child}`
+    case 'merge':
+      return `it was merged with group ${each.with}`
+  }
+}
