@@ -10,7 +10,7 @@ export type Process = Pick<NodeJS.Process, 'execPath' | 'execArgv' | 'argv' | 'e
 /** Of the nursery: what is new dies young here, or lives long. */
 const NURSERY_MIB = 2
 /** Threads share heaps, and what is large goes back to the system. */
-const ALLOCATOR = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072' }
+const ALLOCATOR = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '65536' }
 /** Says that this was done. */
 const MARK = 'HOLDFAST_LEAN'
 
