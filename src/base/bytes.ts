@@ -67,3 +67,11 @@ export function isZero(bytes: Uint8Array): boolean {
   for (let index = 0; index < bytes.length; index++) if (bytes[index] !== 0) return false
   return true
 }
+
+/**
+ * Frees what nobody needs any more, at once: of an array that is alone in its memory, but for as
+ * much as `besideBytes`, the collector sees a hundred bytes, and takes its time.
+ */
+export function free({ buffer, length }: Uint8Array<ArrayBuffer>, besideBytes = 0): void {
+  if (buffer.byteLength <= length + besideBytes) buffer.transfer(0)
+}

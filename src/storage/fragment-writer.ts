@@ -1,3 +1,4 @@
+import { free } from '../base/bytes.ts'
 import type { Clock, Random } from '../base/environment.ts'
 import { codeOf } from '../base/errors.ts'
 import { corrupt, leaseExpired, missing, tooLarge, wrongCellSize } from './fragment-errors.ts'
@@ -12,7 +13,7 @@ import type { FragmentFiles } from './fragment-files.ts'
 import type { FragmentHealth } from './fragment-health.ts'
 import type { FragmentIndex, Transition } from './fragment-index.ts'
 import { type Cells, takeIn } from './fragment-intake.ts'
-import type { FragmentNames } from './fragment-names.ts'
+import { type FragmentNames, LEAF_ROOM_BYTES } from './fragment-names.ts'
 import {
   type FragmentRecord,
   type FragmentReference,
@@ -175,8 +176,10 @@ export class FragmentWriter {
     const cellsAt = headBytes(sealed.length, cellCount(sizeBytes, cellBytes))
     const number = this.#number()
     const file = await this.#files.create(id, number)
-    const write = (at: number, cell: Uint8Array<ArrayBuffer>): Promise<void> =>
-      file.write(cellsAt + at, cell)
+    const write = async (at: number, run: Uint8Array<ArrayBuffer>): Promise<void> => {
+      await file.write(cellsAt + at, run)
+      free(run, LEAF_ROOM_BYTES)
+    }
     let isClosed = false
     try {
       const names = this.#names

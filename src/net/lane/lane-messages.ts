@@ -28,7 +28,7 @@ export type ToLane =
       readonly type: 'send'
       readonly socket: number
       readonly header: Uint8Array
-      readonly payload: Uint8Array | undefined
+      readonly payload: Uint8Array<ArrayBuffer> | undefined
     }
   /** The main thread has gone through so many received bytes. */
   | { readonly type: 'taken'; readonly socket: number; readonly bytes: number }

@@ -1,5 +1,6 @@
 import type { TLSSocket } from 'node:tls'
 
+import { free } from '../../base/bytes.ts'
 import { LANE_UNTAKEN_BYTES_MAX } from '../limits.ts'
 
 const BLOCK_BYTES = 262_144
@@ -41,11 +42,12 @@ export class LaneSocket {
     })
   }
 
-  send(header: Uint8Array, payload: Uint8Array | undefined): void {
+  /** The payload is free once it has left. */
+  send(header: Uint8Array, payload: Uint8Array<ArrayBuffer> | undefined): void {
     if (this.#socket.writableEnded || this.#socket.destroyed) return
     this.#socket.cork()
     this.#socket.write(header)
-    if (payload !== undefined) this.#socket.write(payload)
+    if (payload !== undefined) this.#socket.write(payload, () => free(payload))
     this.#socket.uncork()
   }
 
