@@ -84,6 +84,7 @@ export type {
   Upkeep,
   UpkeepStatus,
 } from './node/store/upkeep.ts'
+export type { RangeCalls, RangeEdge, RangeView } from './node/range-views.ts'
 export type {
   NodeEvent,
   NodeState,

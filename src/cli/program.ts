@@ -17,6 +17,7 @@ import { banCommand, inviteCommand } from './member-commands.ts'
 import { cpCommand, rmCommand } from './object-commands.ts'
 import { placementCommand } from './placement-command.ts'
 import { putCommand } from './put-command.ts'
+import { rangesCommand } from './ranges-command.ts'
 import { recoverCommand } from './recover-command.ts'
 import { statCommand } from './stat-command.ts'
 import { upCommand } from './up-command.ts'
@@ -75,6 +76,7 @@ export function createProgram(signal: AbortSignal): Command {
   add('peers', peersCommand)
   add('status', statusCommand)
   add('groups', groupsCommand)
+  add('ranges', rangesCommand)
   add('clock', clockCommand)
   add('kv', kvCommand)
   add('keys', keysCommand)

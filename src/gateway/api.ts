@@ -6,6 +6,7 @@ import { kvRoutes } from './kv-api.ts'
 import { objectRoutes } from './object-api.ts'
 import { byteRoutes } from './object-bytes.ts'
 import { peerRoutes } from './peer-api.ts'
+import { rangeRoutes } from './range-api.ts'
 import { rosterRoutes } from './roster-api.ts'
 import { Router } from './route.ts'
 import { sessionRoutes } from './session-api.ts'
@@ -24,6 +25,7 @@ export const api: Router = new Router([
   ...byteRoutes,
   ...uploadRoutes,
   ...upkeepRoutes,
+  ...rangeRoutes,
   eventRoute,
   ...consoleRoutes,
 ])

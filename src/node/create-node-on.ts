@@ -12,6 +12,7 @@ import type { NodeOptions } from './node-options.ts'
 import { facesOf } from './peer-face.ts'
 import { fittingName } from './peer-note.ts'
 import { Peer } from './peer.ts'
+import { rangeCalls } from './range-views.ts'
 
 /**
  * `createNode` on another machine than the one this process runs on. Apart from it, so that the types
@@ -27,6 +28,7 @@ export function createNodeOn(machine: Machine, options: NodeOptions): HoldfastNo
   return Object.assign(
     peer,
     facesOf(() => peer.served()),
+    rangeCalls(() => peer.catalogRanges()),
   )
 }
 

@@ -7,6 +7,7 @@ import { createNodeOn } from './create-node-on.ts'
 import type { NodeKv } from './kv/node-kv.ts'
 import type { MachineHandle } from './machines/machine-handle.ts'
 import type { NodeOptions } from './node-options.ts'
+import type { RangeCalls } from './range-views.ts'
 import type { Store } from './store/store.ts'
 import type { Upkeep } from './store/upkeep.ts'
 import { systemMachine } from './system-machine.ts'
@@ -16,7 +17,7 @@ import type { NodeEvent, NodeStatus, PeerView } from './views.ts'
  * One peer of a Holdfast network, in this process. Its store is that of the whole network, the same
  * at every peer.
  */
-export interface HoldfastNode extends Store, Upkeep {
+export interface HoldfastNode extends Store, Upkeep, RangeCalls {
   /**
    * Starts the peer; resolves when it is a member of its network and at work. A directory that
    * belongs to a network is enough to return to it; otherwise the peer joins with the invite, or

@@ -3,6 +3,7 @@ import { HoldfastError } from '../base/errors.ts'
 import type { MachineDefinition } from '../consensus/application/definition.ts'
 import type { InviteOptions } from './admission/admission.ts'
 import { BringUp, type Running, type Settings } from './bring-up.ts'
+import type { Ranges } from './catalog/ranges.ts'
 import type { ClockReport } from './clock/clock-report.ts'
 import {
   type ClockReading,
@@ -21,6 +22,7 @@ import { NAME_BYTES_MAX } from './node-options.ts'
 import type { Served } from './peer-face.ts'
 import { fittingName } from './peer-note.ts'
 import { peersOf, resolvePeer, statusOf } from './peer-views.ts'
+import type { RangeCalls } from './range-views.ts'
 import { ServiceStack } from './service-stack.ts'
 import { NAMES_PREFIX } from './store/seats.ts'
 import type { Store } from './store/store.ts'
@@ -35,7 +37,7 @@ const STOP_MS = 9000
  * The owner of a peer's life: brings its parts up in order, each leaning on those before it, and
  * takes them down the other way round.
  */
-export class Peer implements Omit<HoldfastNode, keyof Store | keyof Upkeep> {
+export class Peer implements Omit<HoldfastNode, keyof Store | keyof Upkeep | keyof RangeCalls> {
   readonly settings: Settings
   readonly hardware: Machine
   readonly version: string = programVersion()
@@ -150,6 +152,12 @@ export class Peer implements Omit<HoldfastNode, keyof Store | keyof Upkeep> {
       name: names.get(member.peer) ?? member.name,
     })
     return groups.map(group => ({ ...group, members: group.members.map(named) }))
+  }
+
+  /** Undefined on a storage member. @throws {HoldfastError} `CLOSED` */
+  catalogRanges(): Ranges | undefined {
+    const { agreement, storage } = this.#require()
+    return storage.store === undefined ? undefined : agreement.ranges
   }
 
   /** What its store and upkeep are served by. @throws {HoldfastError} `CLOSED` */

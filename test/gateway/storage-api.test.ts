@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
+import type { RangeView } from '../../src/index.ts'
 import { type Asked, type Scene as GatewayScene, sharedGateway } from '../support/gateway-scene.ts'
 
 type Scene = GatewayScene & { readonly bucket: string }
@@ -166,3 +167,25 @@ scene('upkeep is watched and told what to do', async (send, { node }) => {
   assert.equal((await send('POST', 'rebalance', { dryRun: true }))[0], 200)
   assert.equal((await send('POST', 'rebalance', { dryRun: 'yes' }))[0], 400)
 })
+
+scene(
+  'a range is split where one says, and all is there on both sides',
+  async (send, { bucket, node }) => {
+    await node.createBucket(bucket)
+    for (const key of ['a', 'm', 'z']) await node.put({ bucket, key }, new Uint8Array(5_000))
+    const [, before] = await send('GET', 'ranges')
+    const [status, made] = await send('POST', 'ranges', { bucket: 'SEA', key: 'm' })
+    assert.equal(status, 201)
+    const [, after] = await send('GET', 'ranges')
+    const ranges = after as RangeView[]
+    assert.equal(ranges.length, (before as RangeView[]).length + 1)
+    const at = ranges.findIndex(({ group }) => group === (made as { group: number }).group)
+    assert.deepEqual(ranges[at]?.from, { bucket, key: 'm' })
+    assert.deepEqual(ranges[at - 1]?.to, { bucket, key: 'm' })
+    const [, page] = await send('GET', 'buckets/SEA/objects')
+    assert.deepEqual(keysIn(page), ['a', 'm', 'z'])
+    const [again, reason] = await send('POST', 'ranges', { bucket: 'SEA', key: 'm' })
+    assert.deepEqual([again, codeIn(reason)], [400, 'INVALID_COMMAND'])
+    assert.equal((await send('POST', 'ranges', { key: 'm' }))[0], 400)
+  },
+)

@@ -19,6 +19,7 @@ const interfaces = [
   ['src/node/store/store.ts', 'Store'],
   ['src/node/store/upkeep.ts', 'Upkeep'],
   ['src/node/machines/machine-handle.ts', 'MachineHandle'],
+  ['src/node/range-views.ts', 'RangeCalls'],
 ] as const
 const typeSources = [
   'src/node/node-options.ts',
@@ -26,6 +27,7 @@ const typeSources = [
   'src/node/store/store.ts',
   'src/node/store/upkeep.ts',
   'src/node/views.ts',
+  'src/node/range-views.ts',
   'src/base/environment.ts',
   'src/consensus/application/definition.ts',
   'src/node/machines/machine-handle.ts',

@@ -39,6 +39,18 @@ describe('the command line on a network', () => {
     assert.equal(succeed(at(1), ['get', 'sea/piped', '-']), 'through a pipe')
   })
 
+  test('the catalog is split in two where one says', () => {
+    assert.match(run('ranges'), /^GROUP +EPOCH +FROM +TO\n1 +1 +the beginning +the end\n$/)
+    assert.match(run('ranges', 'split', 'sea/m'), /^group 2 begins there now\n$/)
+    const ranges = JSON.parse(run('ranges', '--json')) as { from?: { key: string } }[]
+    assert.deepEqual(
+      ranges.map(({ from }) => from?.key),
+      [undefined, 'm'],
+    )
+    assert.match(succeed(at(1), ['ls', 'sea']), /large/)
+    assert.match(tried('ranges', 'split', 'sea/m').stderr, /range/)
+  })
+
   test('a reader that has seen enough ends it without a word', () => {
     const { main, peer } = at(0)
     const line = `node ${main} get sea/large - --quiet --data ${peer.data} | head -c 10 | wc -c`
