@@ -10,6 +10,7 @@ export {
   readKeyFile,
 } from './archive.ts'
 export { type Failure, HoldfastError, type JoinRefusal } from './base/errors.ts'
+export { formatMetrics, type MetricFamily, type MetricSample } from './base/metrics.ts'
 export type { InviteOptions } from './node/admission/admission.ts'
 export type { Role } from './node/admission/member-record.ts'
 export {

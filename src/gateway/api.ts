@@ -3,6 +3,7 @@ import { consoleRoutes } from './console/console-routes.ts'
 import { eventRoute } from './event-stream.ts'
 import { keyRoutes } from './key-api.ts'
 import { kvRoutes } from './kv-api.ts'
+import { metricsRoute } from './metrics-route.ts'
 import { objectRoutes } from './object-api.ts'
 import { byteRoutes } from './object-bytes.ts'
 import { peerRoutes } from './peer-api.ts'
@@ -27,5 +28,6 @@ export const api: Router = new Router([
   ...upkeepRoutes,
   ...rangeRoutes,
   eventRoute,
+  metricsRoute,
   ...consoleRoutes,
 ])

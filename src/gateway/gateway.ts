@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 
 import { HoldfastError } from '../base/errors.ts'
+import { Metrics } from '../base/metrics.ts'
 import type { Log } from '../node/log.ts'
 import { sendStream, sendWhole } from './answer.ts'
 import { api } from './api.ts'
@@ -10,11 +11,14 @@ import { Access, plainWords, type Words } from './console/access.ts'
 import { builtConsole, type ConsoleFiles, readConsole } from './console/files.ts'
 import type { Session } from './console/sessions.ts'
 import { EventLog } from './event-log.ts'
+import { type Face, gatewayMetrics } from './gateway-metrics.ts'
 import { checkAccess, checkHost } from './guard.ts'
 import { describeError, HttpError } from './http-error.ts'
 import type { KeyRing } from './keys/key-ring.ts'
 import { announce, openToken } from './local-access.ts'
 import { watchPace } from './pace.ts'
+import { processMetrics, readProcess } from './process-metrics.ts'
+import { type Exchange, RequestWatch } from './request-watch.ts'
 import { type Call, decodeParams, type Route, type ServedNode } from './route.ts'
 import { S3Gateway, type S3Options } from './s3/s3-gateway.ts'
 
@@ -72,7 +76,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const access = new Access({ token, words: options.words ?? plainWords, nowMs: Date.now })
   const consoleFiles = onDemand(() => readConsole(options.consoleDirectory ?? builtConsole))
   const keys = options.s3?.keys
-  const service: Service = { ...options, access, consoleFiles, events, s3, keys }
+  const metrics = new Metrics([...gatewayMetrics, ...processMetrics])
+  const watch = new RequestWatch(metrics, () => undefined)
+  const service: Service = { ...options, access, consoleFiles, events, s3, keys, metrics, watch }
   const answer = (request: IncomingMessage, response: ServerResponse): void =>
     void serve(service, request, response)
   const server = createServer(
@@ -86,12 +92,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { address, family, port } = server.address() as AddressInfo
   const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
   const withdraw = await announce(dataDirectory, url)
+  const unread = readProcess(metrics)
   access.url = url
   return {
     url,
     loginLink: () => access.loginLink(),
     async stop() {
       await withdraw()
+      unread()
       access.sessions.close()
       events.close()
       await close(server)
@@ -105,6 +113,8 @@ type Service = Omit<GatewayOptions, 's3'> & {
   readonly events: EventLog
   readonly s3: S3Gateway | undefined
   readonly keys: KeyRing | undefined
+  readonly metrics: Metrics
+  readonly watch: RequestWatch
 }
 
 /** Answers one request, whatever becomes of it. */
@@ -113,6 +123,7 @@ async function serve(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  const exchange = service.watch.begin(request, response)
   const ending = new AbortController()
   response.once('close', () => ending.abort(new Error('the client has gone')))
   const invitation = invitationOf(request, response)
@@ -126,11 +137,13 @@ async function serve(
   try {
     request.socket.setNoDelay(true)
     const { invite, isGiven } = invitation
-    const asked = { request, response, signal: ending.signal, invite, isInvited: isGiven }
-    if (service.s3?.isMine(request) === true) await service.s3.serve(asked)
-    else await run({ ...service, request, response, signal: ending.signal, invite })
+    const asked = { request, response, exchange, signal: ending.signal, invite }
+    if (service.s3?.isMine(request) === true) {
+      exchange.face = 's3'
+      await service.s3.serve({ ...asked, isInvited: isGiven })
+    } else await run({ ...service, ...asked })
   } catch (error) {
-    await fail(service, { request, response, isSending: invitation.isGiven() }, error)
+    await fail(service, { request, response, exchange, isSending: invitation.isGiven() }, error)
   } finally {
     unwatch()
     ending.abort()
@@ -140,6 +153,7 @@ async function serve(
 async function run(asked: Service & Omit<Call, 'params' | 'query' | 'session'>): Promise<void> {
   const { request, response } = asked
   const { route, params, session } = find(request, asked.access)
+  asked.exchange.face = faceOf(route.path)
   // What a session has begun ends with it.
   const signal =
     session === undefined ? asked.signal : AbortSignal.any([asked.signal, session.ended])
@@ -151,6 +165,9 @@ async function run(asked: Service & Omit<Call, 'params' | 'query' | 'session'>):
     response.end()
   }
 }
+
+const faceOf = (path: string): Face =>
+  path.startsWith('/api/') ? 'api' : path.startsWith('/console') ? 'console' : 'health'
 
 /** @throws {HttpError} 400, 401, 403, 404, 405 */
 function find(
@@ -175,6 +192,7 @@ function find(
 interface Failed {
   readonly request: IncomingMessage
   readonly response: ServerResponse
+  readonly exchange: Exchange
   /** Whether the client sends its body without being asked. */
   readonly isSending: boolean
 }
@@ -182,12 +200,14 @@ interface Failed {
 /** Tells of an error, if that can still be told; else the connection breaks, and so says it. */
 async function fail(
   { log }: Service,
-  { request, response, isSending }: Failed,
+  { request, response, exchange, isSending }: Failed,
   error: unknown,
 ): Promise<void> {
   if (response.destroyed || response.writableFinished) return
-  const answer = describeError(error)
-  const fields = { method: request.method, path: pathOf(request), reason: String(error) }
+  const { requestId } = exchange
+  const answer = describeError(error, requestId)
+  exchange.code = answer.body.error.code
+  const fields = { method: request.method, path: pathOf(request), reason: String(error), requestId }
   if (answer.status === 500) log.error('request failed', fields)
   if (response.headersSent) {
     log.warn('answer broken off', fields)

@@ -77,7 +77,13 @@ const statuses: Partial<Record<Failure['code'], number>> = {
 }
 
 interface ErrorBody {
-  readonly error: { readonly code: string; readonly message: string; readonly details?: Failure }
+  readonly error: {
+    readonly code: string
+    readonly message: string
+    readonly details?: Failure
+    /** Also in the log of the peer, and of those it has asked. */
+    readonly requestId: string
+  }
 }
 
 interface ErrorAnswer {
@@ -87,30 +93,32 @@ interface ErrorAnswer {
 }
 
 /** What a failure is told as. What is not expected is not told at all: it may say too much. */
-export function describeError(error: unknown): ErrorAnswer {
+export function describeError(error: unknown, requestId: string): ErrorAnswer {
   if (error instanceof HttpError) {
     const { status, headers, message } = error
-    return { status, headers, body: { error: { code: httpCodes[status], message } } }
+    return { status, headers, body: { error: { code: httpCodes[status], message, requestId } } }
   }
   // About what was asked for; any other misuse is a bug of this program.
-  if (error instanceof RangeError)
-    return { status: 400, headers: {}, body: { error: { code: 'RANGE', message: error.message } } }
+  if (error instanceof RangeError) {
+    const { message } = error
+    return { status: 400, headers: {}, body: { error: { code: 'RANGE', message, requestId } } }
+  }
   const code = codeOf(error)
-  if (code === undefined) return internal
+  if (code === undefined) return internal(requestId)
   const { message, details } = error as HoldfastError
   const status = statuses[code] ?? 500
   return {
     status,
     headers: headersFor(status, details),
-    body: { error: { code, message, details } },
+    body: { error: { code, message, details, requestId } },
   }
 }
 
-const internal: ErrorAnswer = {
+const internal = (requestId: string): ErrorAnswer => ({
   status: 500,
   headers: {},
-  body: { error: { code: 'INTERNAL', message: 'see the log of the peer' } },
-}
+  body: { error: { code: 'INTERNAL', message: 'see the log of the peer', requestId } },
+})
 
 /** What tells a client when to come back, and how much there is. */
 function headersFor(status: number, details: Failure): Record<string, string> {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
+import type { Metrics } from '../base/metrics.ts'
 import type { HoldfastNode } from '../node/create-node.ts'
 import type { Access } from './console/access.ts'
 import type { ConsoleFiles } from './console/files.ts'
@@ -7,6 +8,7 @@ import type { Session } from './console/sessions.ts'
 import type { EventLog } from './event-log.ts'
 import { HttpError } from './http-error.ts'
 import type { KeyRing } from './keys/key-ring.ts'
+import type { Exchange } from './request-watch.ts'
 
 export type ServedNode = HoldfastNode
 
@@ -31,6 +33,9 @@ export interface Call {
   readonly consoleFiles: () => Promise<ConsoleFiles>
   /** Undefined where there is no S3. */
   readonly keys: KeyRing | undefined
+  /** Of the gateway; the node has its own. */
+  readonly metrics: Metrics
+  readonly exchange: Exchange
   readonly request: IncomingMessage
   readonly response: ServerResponse
   /** What stood in the path where its route has names, decoded. */

@@ -1,6 +1,7 @@
 import { toHex } from '../base/bytes.ts'
 import type { Environment } from '../base/environment.ts'
 import { HoldfastError } from '../base/errors.ts'
+import type { Metrics } from '../base/metrics.ts'
 import { Tasks } from '../base/tasks.ts'
 import { profiles } from '../membership/profile.ts'
 import type { NetEvent } from '../net/net-events.ts'
@@ -66,6 +67,7 @@ export interface BringUpOptions {
   /** What was started is put on it, so that it can be taken down the other way round. */
   readonly stack: ServiceStack
   readonly emit: (event: NodeEvent) => void
+  readonly metrics: Metrics
   /** The peer cannot go on. */
   readonly fail: (error: unknown) => void
 }
@@ -293,12 +295,13 @@ export class BringUp {
     peerClock: PeerClock,
   ): Promise<PeerAgreement> {
     const { profile = 'lan', machines = {}, log } = this.#settings
-    const { emit: onEvent, fail: onFailure } = this.#options
+    const { emit: onEvent, fail: onFailure, metrics } = this.#options
     const { afterTurn } = this.#machine
     const protocol = PROTOCOL.current
     const parts = { environment, home, afterTurn, book, membership, protocol, profile }
     const stampMs = (): number => peerClock.service.now().atMs
-    return startAgreement({ ...parts, stampMs, machines, log, onEvent, onFailure })
+    const told = { metrics, log, onEvent, onFailure }
+    return startAgreement({ ...parts, stampMs, machines, ...told })
   }
 
   #startStorage(

@@ -9,7 +9,6 @@ import { silentLog } from './log.ts'
 import type { Machine } from './machine.ts'
 import { checkNames } from './machines/machine-names.ts'
 import type { NodeOptions } from './node-options.ts'
-import { facesOf } from './peer-face.ts'
 import { fittingName } from './peer-note.ts'
 import { Peer } from './peer.ts'
 import { rangeCalls } from './range-views.ts'
@@ -25,11 +24,8 @@ export function createNodeOn(machine: Machine, options: NodeOptions): HoldfastNo
   checkNames(Object.keys(machines))
   for (const each of Object.values(machines)) checkDefinition(each)
   const peer = new Peer({ ...options, name: fittingName(name), zone, log }, machine)
-  return Object.assign(
-    peer,
-    facesOf(() => peer.served()),
-    rangeCalls(() => peer.catalogRanges()),
-  )
+  const ranges = rangeCalls(() => peer.catalogRanges())
+  return Object.assign(peer, peer.faces(), ranges)
 }
 
 function zoneTooLong(): HoldfastError {

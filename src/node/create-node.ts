@@ -1,3 +1,4 @@
+import type { MetricFamily } from '../base/metrics.ts'
 import type { MachineDefinition } from '../consensus/application/definition.ts'
 import type { InviteOptions } from './admission/admission.ts'
 import type { ClockReport } from './clock/clock-report.ts'
@@ -89,6 +90,11 @@ export interface HoldfastNode extends Store, Upkeep, RangeCalls {
    * does; none if nobody can be asked.
    */
   groups(): Promise<readonly GroupView[]>
+  /**
+   * Its numbers, for Prometheus and whoever else counts: see `formatMetrics`. Nothing is asked of
+   * others, and a peer that does not run tells what it has counted.
+   */
+  metrics(): readonly MetricFamily[]
   /** Tells of everything that happens from now on; returns what ends that. */
   onEvent(listener: (event: NodeEvent) => void): () => void
   /**

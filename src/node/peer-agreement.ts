@@ -1,6 +1,7 @@
 import { fromUtf8, toUtf8 } from '../base/bytes.ts'
 import type { Environment, PeerId } from '../base/environment.ts'
 import { codeOf, HoldfastError } from '../base/errors.ts'
+import type { Metrics } from '../base/metrics.ts'
 import type { RaftOptions } from '../consensus/raft-options.ts'
 import type { KeyValue } from '../storage/key-value.ts'
 import type { MemberBook } from './admission/member-book.ts'
@@ -8,7 +9,7 @@ import type { Certificate } from './admission/member-record.ts'
 import { CATALOG_DIRECTORY, CatalogPart, noCatalog } from './catalog/catalog-part.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import type { Ranges } from './catalog/ranges.ts'
-import type { GroupView } from './consensus/group-view.ts'
+import { groupName, type GroupView } from './consensus/group-view.ts'
 import { SYSTEM_GROUP, SystemGroup, systemStates } from './consensus/system-group.ts'
 import { voterRoster } from './consensus/voter-roster.ts'
 import { KvClient } from './kv/kv-client.ts'
@@ -20,6 +21,7 @@ import type { MachineHandle } from './machines/machine-handle.ts'
 import { MachinesPart } from './machines/machines-part.ts'
 import type { MembershipService } from './membership/membership-service.ts'
 import { type Strain, tellStrain } from './membership/tell-strain.ts'
+import { leaderChanges, meterInto } from './metrics/group-metrics.ts'
 import type { ProfileName } from './node-options.ts'
 import { decodeNote } from './peer-note.ts'
 import type { Store } from './store/store.ts'
@@ -36,6 +38,7 @@ export interface AgreementOptions {
   readonly profile: ProfileName
   /** The time that commands of the catalog get where this peer leads, milliseconds since 1970. */
   readonly stampMs: () => number
+  readonly metrics: Metrics
   readonly log: Log
   /** Of the application. */
   readonly machines: Machines
@@ -55,6 +58,8 @@ export interface PeerAgreement {
   /** Whether this peer leads the system group. */
   leads(): boolean
   groups(): Promise<readonly GroupView[]>
+  /** The groups that have a replica here, as it sees them. */
+  replicas(): readonly GroupView[]
   /** When the signal aborts, without handing anything over. */
   close(signal: AbortSignal): Promise<void>
 }
@@ -88,6 +93,7 @@ export async function startAgreement(options: AgreementOptions): Promise<PeerAgr
     keepFilesIn: () => undefined,
     leads: () => false,
     groups: async () => [],
+    replicas: () => [],
     close: async () => undefined,
   }
 }
@@ -139,13 +145,17 @@ class FullAgreement implements PeerAgreement {
         ),
       describe: peer => describePeer(options, peer),
       decided: (group, { reason }) => options.onEvent({ type: 'members', group, reason }),
-      led: (group, leader) => options.onEvent({ type: 'leader', group, leader }),
+      led: (group, leader) => {
+        const name = groupName(group, machines.nameOf(group))
+        if (leader !== undefined) options.metrics.add(leaderChanges, { group: name })
+        options.onEvent({ type: 'leader', group, leader })
+      },
       states: async snapshots => machines.openStates(await part.openStates(snapshots), snapshots),
       runs: machines.runs,
       halted: machines.halted,
       nameOf: machines.nameOf,
       changed: part.changed,
-      synced: strain.synced,
+      meter: meterInto(options.metrics, strain.synced),
       log,
       failed,
     }).catch((error: unknown) => {
@@ -191,6 +201,10 @@ class FullAgreement implements PeerAgreement {
     const own = this.#system.views()
     if (own.length === 0) return this.#viewsOfOthers()
     return Promise.all(own.map(view => this.#viewOfLeader(view)))
+  }
+
+  replicas(): readonly GroupView[] {
+    return this.#system.views()
   }
 
   async close(signal: AbortSignal): Promise<void> {

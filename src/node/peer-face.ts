@@ -13,7 +13,8 @@ export interface Served {
   readonly resolve: (peer: string) => string
 }
 
-type Faces = Store & Upkeep
+/** What a peer offers of the network's store. */
+export type Faces = Store & Upkeep
 
 /** Larger ones take as long as they take. */
 const QUICK_BYTES_MAX = 65_536

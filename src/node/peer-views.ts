@@ -134,6 +134,9 @@ export function statusOf(peer: Peer, running: Running): NodeStatus {
   }
 }
 
+/** The states that peers are counted by. */
+export const memberStates = ['alive', 'suspect', 'dead', 'left', 'unknown', 'banned'] as const
+
 function countStates(peers: readonly PeerView[]): NodeStatus['peers'] {
   const counts = { alive: 0, suspect: 0, dead: 0, left: 0, unknown: 0, banned: 0 }
   for (const { membership, state } of peers) counts[membership === 'banned' ? 'banned' : state]++

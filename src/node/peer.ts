@@ -1,5 +1,6 @@
 import { fromUtf8 } from '../base/bytes.ts'
 import { HoldfastError } from '../base/errors.ts'
+import type { MetricFamily } from '../base/metrics.ts'
 import type { MachineDefinition } from '../consensus/application/definition.ts'
 import type { InviteOptions } from './admission/admission.ts'
 import { BringUp, type Running, type Settings } from './bring-up.ts'
@@ -18,8 +19,11 @@ import { type NodeKv, nodeKv } from './kv/node-kv.ts'
 import type { Machine, PeerHost } from './machine.ts'
 import type { MachineHandle } from './machines/machine-handle.ts'
 import { handleOf } from './machines/machines-part.ts'
+import { swimChanges } from './metrics/membership-metrics.ts'
+import { metered } from './metrics/metered.ts'
+import { peerMetrics } from './metrics/peer-metrics.ts'
 import { NAME_BYTES_MAX } from './node-options.ts'
-import type { Served } from './peer-face.ts'
+import { type Faces, facesOf, type Served } from './peer-face.ts'
 import { fittingName } from './peer-note.ts'
 import { peersOf, resolvePeer, statusOf } from './peer-views.ts'
 import type { RangeCalls } from './range-views.ts'
@@ -48,6 +52,7 @@ export class Peer implements Omit<HoldfastNode, keyof Store | keyof Upkeep | key
   #starting: Promise<void> | undefined
   #abort = new AbortController()
   #stopping: Promise<void> | undefined
+  readonly #metrics = peerMetrics(() => this.#running)
   readonly #listeners = new Set<(event: NodeEvent) => void>()
 
   constructor(settings: Settings, machine: Machine) {
@@ -160,8 +165,22 @@ export class Peer implements Omit<HoldfastNode, keyof Store | keyof Upkeep | key
     return storage.store === undefined ? undefined : agreement.ranges
   }
 
+  metrics(): readonly MetricFamily[] {
+    return this.#metrics.families()
+  }
+
+  /** Its store and upkeep, counted. */
+  faces(): Faces {
+    const { clock } = this.hardware
+    const nowMs = (): number => clock.monotonicMs()
+    return metered(
+      facesOf(() => this.#served()),
+      { metrics: this.#metrics, nowMs },
+    )
+  }
+
   /** What its store and upkeep are served by. @throws {HoldfastError} `CLOSED` */
-  served(): Served {
+  #served(): Served {
     const { store, upkeep } = this.#require().storage
     const { clock } = this.hardware
     const resolve = (peer: string): string => resolvePeer(this.peers(), peer)
@@ -181,7 +200,8 @@ export class Peer implements Omit<HoldfastNode, keyof Store | keyof Upkeep | key
     const { settings, hardware: machine } = this
     const emit = (event: NodeEvent): void => this.#emit(event)
     const fail = (error: unknown): void => this.#fail(error)
-    const bringUp = new BringUp({ settings, machine, stack: this.#stack, emit, fail })
+    const parts = { settings, machine, stack: this.#stack, metrics: this.#metrics }
+    const bringUp = new BringUp({ ...parts, emit, fail })
     this.#running = await bringUp.run(signal)
   }
 
@@ -213,6 +233,7 @@ export class Peer implements Omit<HoldfastNode, keyof Store | keyof Upkeep | key
   }
 
   #emit(event: NodeEvent): void {
+    if (event.type === 'peer') this.#metrics.add(swimChanges, { state: event.state })
     for (const listener of this.#listeners) listener(event)
   }
 

@@ -2,7 +2,6 @@
  * The S3 side of a gateway. One request: what it is about, who asks, whether they may, the operation,
  * an answer; whatever goes wrong is an answer too, in XML, with an id that is also in the log.
  */
-import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
 import type { Log } from '../../node/log.ts'
@@ -10,6 +9,7 @@ import type { Store } from '../../node/store/store.ts'
 import { drain } from '../body.ts'
 import type { AccessKey } from '../keys/access-key.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
+import type { Exchange } from '../request-watch.ts'
 import { authenticate } from './authenticate.ts'
 import { abilityFor, authorize } from './authorize.ts'
 import { BucketFacts } from './bucket-facts.ts'
@@ -44,6 +44,7 @@ export interface S3Options {
 export interface S3Request {
   readonly request: IncomingMessage
   readonly response: ServerResponse
+  readonly exchange: Exchange
   readonly signal: AbortSignal
   readonly invite: () => void
   /** Whether the client sends its body without being asked, or was asked. */
@@ -80,8 +81,8 @@ export class S3Gateway {
 
   /** Answers a request, whatever becomes of it. */
   async serve(asked: S3Request): Promise<void> {
-    const requestId = randomBytes(8).toString('hex').toUpperCase()
-    const { request, response } = asked
+    const { request, response, exchange } = asked
+    const { requestId } = exchange
     response.setHeader('x-amz-request-id', requestId)
     response.setHeader('server', 'Holdfast')
     try {
@@ -255,9 +256,10 @@ export class S3Gateway {
   }
 
   async #fail(asked: S3Request, requestId: string, error: unknown): Promise<void> {
-    const { request, response } = asked
+    const { request, response, exchange } = asked
     if (response.destroyed || response.writableFinished) return
     const failure = translateFailure(error, /[?&]versionId=/.test(request.url ?? ''))
+    exchange.code = failure.code
     const fields = {
       method: request.method,
       path: splitUrl(request.url ?? '').path,

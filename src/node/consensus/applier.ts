@@ -13,6 +13,8 @@ export interface ApplierOptions {
   /** Some work is done. */
   readonly progressed: () => void
   readonly failed: (error: unknown) => void
+  /** Begins to time a run; what is returned is called when its entries are applied. */
+  readonly timed?: (entries: number) => () => void
 }
 
 type Job =
@@ -115,12 +117,17 @@ export class Applier {
     const configuration = isNew ? decodeConfiguration(first.data) : this.#configuration
     const mark = { index: last.index, term: last.term, configuration }
     const commands = entries.filter(({ kind }) => kind === 'command')
+    const took = this.#options.timed?.(entries.length)
     const results = this.#options.state.apply({ commands, mark })
     if (!(results instanceof Promise)) {
+      took?.()
       this.#applied(entries, mark, results)
       return undefined
     }
-    return results.then(answers => this.#applied(entries, mark, answers))
+    return results.then(answers => {
+      took?.()
+      this.#applied(entries, mark, answers)
+    })
   }
 
   /** As many entries as go together, of as many jobs as it takes. */

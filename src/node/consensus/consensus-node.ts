@@ -19,6 +19,7 @@ import type { SnapshotMark } from '../../consensus/raft-event.ts'
 import { raftDefaults, type RaftOptions } from '../../consensus/raft-options.ts'
 import type { Wal } from '../../storage/wal.ts'
 import type { Outcome } from './command-batch.ts'
+import type { ConsensusMeter } from './consensus-meter.ts'
 import { beginAnew, beginBehind, findGroup, foundGroup, type FoundGroup } from './group-start.ts'
 import { groupUnknown } from './group-unknown.ts'
 import { type CallOptions, DEADLINE_MS, LeaderCalls } from './leader-calls.ts'
@@ -49,6 +50,7 @@ export interface ConsensusOptions {
   readonly changed?: (group: number) => void
   /** The peer must stop: its disk has failed, or a bug was met. */
   readonly failed: (error: unknown) => void
+  readonly meter?: Omit<ConsensusMeter, 'synced'> | undefined
 }
 
 const GROUPS_MAX = 1_024
@@ -212,7 +214,7 @@ export class ConsensusNode {
 
   /** See `LeaderCalls.propose`. */
   propose(group: number, command: Uint8Array, options: CallOptions = {}): Promise<Uint8Array> {
-    return this.#calls.propose(group, command, options)
+    return this.#timed('commanded', () => this.#calls.propose(group, command, options))
   }
 
   /** See `LeaderCalls.proposeAll`. */
@@ -221,7 +223,7 @@ export class ConsensusNode {
     commands: readonly Uint8Array[],
     options: CallOptions = {},
   ): Promise<readonly Outcome[]> {
-    return this.#calls.proposeAll(group, commands, options)
+    return this.#timed('commanded', () => this.#calls.proposeAll(group, commands, options))
   }
 
   /**
@@ -238,7 +240,11 @@ export class ConsensusNode {
    * Resolves when the state here holds everything that was done before the call.
    * @throws {HoldfastError} see `query`
    */
-  async current(group: number, options: CallOptions = {}): Promise<void> {
+  current(group: number, options: CallOptions = {}): Promise<void> {
+    return this.#timed('caughtUp', () => this.#current(group, options))
+  }
+
+  async #current(group: number, options: CallOptions): Promise<void> {
     const { timers, clock } = this.#options.environment
     const { deadlineMs = DEADLINE_MS, signal } = options
     const endMs = clock.monotonicMs() + deadlineMs
@@ -287,6 +293,24 @@ export class ConsensusNode {
     for (const group of groups) group.stop('this peer stops')
     await Promise.all(groups.map(group => group.ended()))
     await this.#intake.close()
+  }
+
+  async #timed<Answer>(
+    what: 'commanded' | 'caughtUp',
+    call: () => Promise<Answer>,
+  ): Promise<Answer> {
+    const { meter, environment } = this.#options
+    if (meter === undefined) return call()
+    const { clock } = environment
+    const startMs = clock.monotonicMs()
+    let isDone = false
+    try {
+      const answer = await call()
+      isDone = true
+      return answer
+    } finally {
+      meter[what](isDone, clock.monotonicMs() - startMs)
+    }
   }
 
   #replica(group: number): RaftGroup {
@@ -359,7 +383,7 @@ export class ConsensusNode {
   }
 
   #run(group: number, found: FoundGroup, state: ReplicaState): void {
-    const { environment, wal, raft = {}, compaction = {}, changed } = this.#options
+    const { environment, wal, raft = {}, compaction = {}, changed, meter } = this.#options
     const { clock, random } = environment
     const replica = new RaftGroup(
       {
@@ -379,6 +403,7 @@ export class ConsensusNode {
           changed?.(group)
         },
         failed: error => this.#failed(group, error),
+        meter,
       },
       found,
     )

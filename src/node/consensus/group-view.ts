@@ -52,11 +52,11 @@ export interface GroupViewOptions {
 }
 
 export function viewOfGroup(group: RaftGroup, options: GroupViewOptions): GroupView {
-  const { self, epoch, name = String(group.group), decision, holds } = options
+  const { self, epoch, name, decision, holds } = options
   const { leader } = group
   return {
     group: group.group,
-    name: group.group === 0 ? 'system' : name,
+    name: groupName(group.group, name),
     seenBy: self,
     role: group.role,
     leader: leader === undefined ? undefined : peerOf(leader),
@@ -69,6 +69,10 @@ export function viewOfGroup(group: RaftGroup, options: GroupViewOptions): GroupV
     holds,
   }
 }
+
+/** What people call a group; a machine of an application has a name of its own. */
+export const groupName = (group: number, name: string = String(group)): string =>
+  group === 0 ? 'system' : name
 
 function membersOf(group: RaftGroup, { self, describe }: GroupViewOptions): GroupMemberView[] {
   const { voters, outgoing, learners } = group.configuration

@@ -12,6 +12,7 @@ import { raftDefaults, type RaftOptions } from '../../consensus/raft-options.ts'
 import { Raft } from '../../consensus/raft.ts'
 import type { Wal } from '../../storage/wal.ts'
 import { Applier } from './applier.ts'
+import type { ConsensusMeter } from './consensus-meter.ts'
 import { recordsOf } from './group-records.ts'
 import type { FoundGroup } from './group-start.ts'
 import type { HeldSnapshot, ReplicaState } from './replica-state.ts'
@@ -42,6 +43,7 @@ export interface RaftGroupOptions {
   readonly changed: () => void
   /** The group has stopped: it cannot write, or a bug was met. */
   readonly failed: (error: unknown) => void
+  readonly meter?: Pick<ConsensusMeter, 'applied'> | undefined
 }
 
 /** Bytes of commands that were agreed on and wait for the state; a leader takes no more then. */
@@ -83,7 +85,7 @@ export class RaftGroup {
   #isCompacting = false
 
   constructor(options: RaftGroupOptions, { replica, start }: FoundGroup) {
-    const { group, raft, random, clock, state } = options
+    const { group, raft, random, clock, state, meter } = options
     this.group = group
     this.replica = replica
     this.#options = options
@@ -102,6 +104,12 @@ export class RaftGroup {
       },
       progressed: () => this.#progressed(),
       failed: error => this.fail(error),
+      ...(meter && {
+        timed: entries => {
+          const startMs = clock.monotonicMs()
+          return () => meter.applied(entries, clock.monotonicMs() - startMs)
+        },
+      }),
     })
     const settings = { ...raftDefaults, ...raft, self: replica, random }
     this.#raft = new Raft(settings, start, clock.monotonicMs())

@@ -16,6 +16,7 @@ import { SessionMachine } from '../../consensus/session-machine.ts'
 import { Wal } from '../../storage/wal.ts'
 import type { Log } from '../log.ts'
 import type { Home } from '../machine.ts'
+import type { ConsensusMeter } from './consensus-meter.ts'
 import { ConsensusNode } from './consensus-node.ts'
 import { epochOutdated, readEpoch, talkOfEpochs, writeEpoch } from './epoch.ts'
 import { FencedNetwork } from './fenced-network.ts'
@@ -70,8 +71,7 @@ export interface SystemGroupOptions {
   readonly led: (group: number, leader: PeerId | undefined, term: number) => void
   /** Something of a group has changed. */
   readonly changed?: (group: number) => void
-  /** The log has waited so long for its disk. */
-  readonly synced?: (tookMs: number) => void
+  readonly meter?: ConsensusMeter | undefined
   readonly log: Log
   /** The peer must stop. */
   readonly failed: (error: unknown) => void
@@ -99,7 +99,7 @@ export class SystemGroup {
     let group: SystemGroup | undefined
     try {
       const { clock, timers, random } = environment
-      const { synced: took } = options
+      const { meter } = options
       const wal = await Wal.open({
         disk: logDisk.disk,
         background: disk,
@@ -107,7 +107,7 @@ export class SystemGroup {
         random: random.fork('log'),
         networkId,
         segmentBytes: SEGMENT_BYTES,
-        ...(took === undefined ? {} : { timed: { clock, took } }),
+        ...(meter && { timed: { clock, took: (ms: number) => meter.synced(ms) } }),
       })
       const network = new FencedNetwork({
         network: environment.network,
@@ -128,6 +128,7 @@ export class SystemGroup {
           options.changed?.(number)
         },
         failed: options.failed,
+        meter,
       })
       group = new SystemGroup({ options, network, node, wal, logDisk, epoch })
       await group.#found()

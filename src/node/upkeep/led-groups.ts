@@ -27,7 +27,9 @@ export class LedGroups {
     const groups = [...this.#groups.values()]
     const sum = (of: (group: GroupUpkeep) => number): number =>
       groups.reduce((all, group) => all + of(group), 0)
+    const margins = groups.flatMap(({ driver }) => driver.status.margin ?? [])
     return {
+      margin: margins.length === 0 ? undefined : Math.min(...margins),
       waiting: sum(({ driver }) => driver.status.waiting),
       running: sum(({ driver }) => driver.status.running),
       short: sum(({ driver }) => driver.status.short),

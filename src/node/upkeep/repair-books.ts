@@ -26,6 +26,7 @@ export class Books {
   readonly #onFailure: (error: unknown) => void
   #segments = 0
   #bytes = 0
+  #failures = 0
 
   /** @param onFailure told of what is no failure of the disk */
   constructor(ledger: RepairLedger, clock: Clock, onFailure: (error: unknown) => void) {
@@ -34,9 +35,9 @@ export class Books {
     this.#onFailure = onFailure
   }
 
-  /** Segments that work was done on, and bytes that it wrote. */
-  get totals(): { readonly segments: number; readonly bytes: number } {
-    return { segments: this.#segments, bytes: this.#bytes }
+  /** Segments that work was done on, bytes that it wrote, and work that failed. */
+  get totals(): { readonly segments: number; readonly bytes: number; readonly failures: number } {
+    return { segments: this.#segments, bytes: this.#bytes, failures: this.#failures }
   }
 
   note(work: Work): void {
@@ -46,6 +47,7 @@ export class Books {
       this.#segments++
       this.#bytes += bytesWritten
     }
+    if (outcome === 'failed') this.#failures++
     const { bucket, key, segment } = placed
     const record = {
       at: new Date(this.#clock.wallMs()),

@@ -46,6 +46,8 @@ export interface RepairStatus {
   readonly running: number
   readonly short: number
   readonly repairs: number
+  /** The smallest margin of a segment under repair; undefined if none is. */
+  readonly margin: number | undefined
 }
 
 const PAGE = 256
@@ -92,9 +94,11 @@ export class RepairDriver {
   get status(): RepairStatus {
     const { jobs } = this.#planner
     const waiting = jobs.filter(({ state }) => state === 'waiting').length
-    const repairs = jobs.filter(({ kind }) => kind === 'repair').length
+    const repairs = jobs.filter(({ kind }) => kind === 'repair')
+    const margin = repairs.length === 0 ? undefined : Math.min(...repairs.map(job => job.margin))
     this.#forgetShort()
-    return { waiting, running: jobs.length - waiting, short: this.#shortSinceMs.size, repairs }
+    const [running, short] = [jobs.length - waiting, this.#shortSinceMs.size]
+    return { waiting, running, short, repairs: repairs.length, margin }
   }
 
   start(): void {

@@ -139,6 +139,16 @@ export class UpkeepService implements Upkeep {
     })
   }
 
+  /** How many more fragments the worst segment under repair may lose; undefined if none is. */
+  get margin(): number | undefined {
+    return this.#groups.status.margin
+  }
+
+  /** Repairs and moves that failed. */
+  get failures(): number {
+    return this.#books.totals.failures
+  }
+
   upkeep(): UpkeepStatus {
     const { waiting, running, short, garbage } = this.#groups.status
     const { segments, bytes } = this.#books.totals
