@@ -18,6 +18,7 @@ export const settingNames = [
   'wire-port',
   'gateway',
   'plain-http',
+  'open-metrics',
   'ntp',
   'profile',
   'zone',

@@ -38,6 +38,7 @@ export function upCommand(command: Command, signal: AbortSignal): void {
       '--plain-http',
       'let the gateway be reached from outside without TLS, inside a safe network',
     )
+    .option('--open-metrics', 'let whoever reaches the gateway read /metrics without the token')
     .option('--ntp <HOSTS>', 'NTP servers, as host or host:port, separated by commas')
     .option('--profile <NAME>', 'how fast deaths are noticed: lan, fast or wan (default: lan)')
     .option('--zone <LABEL>', 'what this peer shares its fate with: a rack, a house, a provider')

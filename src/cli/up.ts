@@ -5,7 +5,14 @@ import { type Gateway, startGateway } from '../gateway/gateway.ts'
 import type { AccessKey } from '../gateway/keys/access-key.ts'
 import { keyRingOf } from '../gateway/keys/key-ring.ts'
 import { ALL_RIGHTS } from '../gateway/keys/rights.ts'
-import { createLog, createNode, type HoldfastNode, logLevels } from '../index.ts'
+import {
+  createLog,
+  createNode,
+  type HoldfastNode,
+  type Log,
+  logLevels,
+  type NodeOptions,
+} from '../index.ts'
 import { logOutput } from './log-output.ts'
 import {
   parseAnnounce,
@@ -42,28 +49,8 @@ export async function up(
   process.stderr.on('error', () => undefined)
   const level = parseChoice('log-level', settings['log-level'] ?? 'info', logLevels)
   const log = createLog(level, logOutput(process.stderr, process.env), () => Date.now())
-  const { gateway } = settings
-  const { host, port } = parseHostPort('gateway', gateway ?? String(GATEWAY_PORT), GATEWAY_HOST)
-  const mayBePlain =
-    parseChoice('plain-http', settings['plain-http'] ?? 'false', booleans) === 'true'
-  if (!isLoopback(host) && !mayBePlain)
-    throw invalid('gateway', `${host} can be reached from outside, and this is plain HTTP`)
-  const node = createNode({
-    dataDirectory,
-    join: whereToJoin(settings, log),
-    listen: settings.listen === undefined ? undefined : parseListen(settings.listen),
-    announce: settings.announce === undefined ? undefined : parseAnnounce(settings.announce),
-    lanePort: portIn(settings, 'lane-port'),
-    wirePort: portIn(settings, 'wire-port'),
-    ntp: settings.ntp === undefined ? undefined : parseServers(settings.ntp),
-    profile: parseChoice('profile', settings.profile ?? 'lan', profileNames),
-    zone: settings.zone,
-    name: settings.name,
-    capacityBytes:
-      settings.capacity === undefined ? undefined : parseBytes('capacity', settings.capacity),
-    mdns: parseChoice('mdns', settings.mdns ?? 'false', booleans) === 'true',
-    log,
-  })
+  const { host, port } = gatewayAt(settings)
+  const node = createNode(nodeOptionsOf(settings, dataDirectory, log))
   const ended = endOf(node, signal)
   try {
     const isNew = { value: false }
@@ -72,7 +59,7 @@ export async function up(
     })
     await node.start({ signal })
     unwatch()
-    const mayMove = gateway === undefined
+    const mayMove = settings.gateway === undefined
     const keys = keyRingOf(node)
     const region = settings['s3-region']
     const console = await startGateway({
@@ -83,6 +70,7 @@ export async function up(
       mayMove,
       log,
       words: { program, up: upAgain },
+      metricsAreOpen: isSet(settings, 'open-metrics'),
       s3: { keys, region, ...addressesIn(settings) },
     })
     try {
@@ -105,6 +93,34 @@ export async function up(
     await node.stop()
     // What would not stop was left behind, and must not keep the process.
     setTimeout(() => process.exit(), EXIT_MS).unref()
+  }
+}
+
+/** @throws {HoldfastError} `CONFIG_INVALID`: nowhere, or where others could listen in */
+function gatewayAt(settings: Settings): { readonly host: string; readonly port: number } {
+  const text = settings.gateway ?? String(GATEWAY_PORT)
+  const place = parseHostPort('gateway', text, GATEWAY_HOST)
+  if (isLoopback(place.host) || isSet(settings, 'plain-http')) return place
+  throw invalid('gateway', `${place.host} can be reached from outside, and this is plain HTTP`)
+}
+
+/** @throws {HoldfastError} `CONFIG_INVALID` */
+function nodeOptionsOf(settings: Settings, dataDirectory: string, log: Log): NodeOptions {
+  const { listen, announce, ntp, capacity, profile = 'lan' } = settings
+  return {
+    dataDirectory,
+    join: whereToJoin(settings, log),
+    listen: listen === undefined ? undefined : parseListen(listen),
+    announce: announce === undefined ? undefined : parseAnnounce(announce),
+    lanePort: portIn(settings, 'lane-port'),
+    wirePort: portIn(settings, 'wire-port'),
+    ntp: ntp === undefined ? undefined : parseServers(ntp),
+    profile: parseChoice('profile', profile, profileNames),
+    zone: settings.zone,
+    name: settings.name,
+    capacityBytes: capacity === undefined ? undefined : parseBytes('capacity', capacity),
+    mdns: isSet(settings, 'mdns'),
+    log,
   }
 }
 
@@ -191,6 +207,9 @@ const howToUseS3 = (
   '  aws s3 ls',
   '',
 ]
+
+const isSet = (settings: Settings, key: 'mdns' | 'open-metrics' | 'plain-http'): boolean =>
+  parseChoice(key, settings[key] ?? 'false', booleans) === 'true'
 
 function portIn(settings: Settings, key: 'lane-port' | 'wire-port'): number | undefined {
   const text = settings[key]

@@ -16,6 +16,7 @@ import { checkAccess, checkHost } from './guard.ts'
 import { describeError, HttpError } from './http-error.ts'
 import type { KeyRing } from './keys/key-ring.ts'
 import { announce, openToken } from './local-access.ts'
+import { metricsRoute } from './metrics-route.ts'
 import { watchPace } from './pace.ts'
 import { processMetrics, readProcess } from './process-metrics.ts'
 import { type Exchange, RequestWatch } from './request-watch.ts'
@@ -48,6 +49,8 @@ export interface GatewayOptions {
   readonly words?: Words | undefined
   /** Where the console's files are. @default where a build has them */
   readonly consoleDirectory?: string | undefined
+  /** Whether whoever reaches the port may read the metrics. @default false */
+  readonly metricsAreOpen?: boolean | undefined
   /** Who may use S3, and what it is called; without it there is none. */
   readonly s3?:
     | (Pick<S3Options, 'domains' | 'region' | 'websiteDomains'> & { readonly keys: KeyRing })
@@ -152,7 +155,7 @@ async function serve(
 
 async function run(asked: Service & Omit<Call, 'params' | 'query' | 'session'>): Promise<void> {
   const { request, response } = asked
-  const { route, params, session } = find(request, asked.access)
+  const { route, params, session } = find(request, asked.access, asked.metricsAreOpen)
   asked.exchange.face = faceOf(route.path)
   // What a session has begun ends with it.
   const signal =
@@ -173,6 +176,7 @@ const faceOf = (path: string): Face =>
 function find(
   request: IncomingMessage,
   access: Access,
+  metricsAreOpen: boolean = false,
 ): {
   readonly route: Route
   readonly params: ReadonlyMap<string, string>
@@ -181,7 +185,9 @@ function find(
   checkHost(request)
   const here = api.at(pathOf(request))
   const found = here.find(({ route }) => route.method === request.method)
-  const isPublic = found?.route.isPublic === true || here.every(({ route }) => route.isPublic)
+  const isOpen = ({ route }: (typeof here)[number]): boolean =>
+    route.isPublic === true || (route === metricsRoute && metricsAreOpen)
+  const isPublic = (found !== undefined && isOpen(found)) || here.every(isOpen)
   const session = isPublic && here.length > 0 ? undefined : checkAccess(request, access)
   if (here.length === 0) throw new HttpError(404, 'There is nothing at this path')
   if (found !== undefined) return { route: found.route, params: decodeParams(found.raw), session }

@@ -32,14 +32,21 @@ test('every command on docs/operating.md is there, with its options', () => {
     const flags = words.filter(word => word.startsWith('--'))
     const command = commandOf(words)
     const known = command.options.map(({ long }) => long)
-    assert.deepEqual(flags.filter(flag => flag !== '--help' && !known.includes(flag)), [], line)
+    assert.deepEqual(
+      flags.filter(flag => flag !== '--help' && !known.includes(flag)),
+      [],
+      line,
+    )
   }
 })
 
 test('every variable and flag of a peer on docs/operating.md is a setting', () => {
   const told = [...page.matchAll(/HOLDFAST_(\w+)/g)].map(([, name = '']) => name)
   const known = settingNames.map(name => name.toUpperCase().replaceAll('-', '_'))
-  assert.deepEqual(told.filter(name => !known.includes(name)), [])
+  assert.deepEqual(
+    told.filter(name => !known.includes(name)),
+    [],
+  )
 })
 
 test('docs/operating.md says what scheme a network of a size has', () => {
@@ -57,5 +64,6 @@ test('every link within docs/operating.md leads somewhere', () => {
   const places = [...page.matchAll(/^#+ (.+)$/gm)].map(([, title = '']) =>
     title.toLowerCase().replaceAll(' ', '-'),
   )
-  for (const [, place = ''] of page.matchAll(/\(#([^)]+)\)/g)) assert.ok(places.includes(place), place)
+  for (const [, place = ''] of page.matchAll(/\(#([^)]+)\)/g))
+    assert.ok(places.includes(place), place)
 })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { root } from '../support/checkout.ts'
-import { sharedGateway } from '../support/gateway-scene.ts'
+import { sharedGateway, withGateway } from '../support/gateway-scene.ts'
 import { documentedMetrics, metricsPage } from '../support/metrics-page.ts'
 
 const shared = sharedGateway()
@@ -35,6 +35,16 @@ test('a peer tells every metric that is documented, and no other', async () => {
   assert.deepEqual(new Set(told), new Set(names))
   assert.equal(told.length, names.length)
 })
+
+test('metrics are for everybody where it is told so, and nothing else is', () =>
+  withGateway(
+    async ({ ask }) => {
+      assert.equal((await ask('/metrics')).status, 200)
+      assert.equal((await ask('/api/v1/status')).status, 401)
+      assert.equal((await ask('/metrics', { method: 'POST' })).status, 405)
+    },
+    { metricsAreOpen: true },
+  ))
 
 test('metrics are not for everybody', async () => {
   const { ask } = shared()

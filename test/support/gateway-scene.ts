@@ -33,12 +33,16 @@ export interface Scene {
 interface SceneOptions {
   readonly paceMs?: number
   readonly consoleDirectory?: string
+  readonly metricsAreOpen?: boolean
 }
 
 /** A peer with a gateway, for as long as a test takes. */
-export function withGateway(story: (scene: Scene) => Promise<void>): Promise<void> {
+export function withGateway(
+  story: (scene: Scene) => Promise<void>,
+  options: SceneOptions = {},
+): Promise<void> {
   return withDirectory(async directory => {
-    const { scene, close } = await openScene(directory)
+    const { scene, close } = await openScene(directory, options)
     try {
       await story(scene)
     } finally {
@@ -67,11 +71,11 @@ export function sharedGateway(options: SceneOptions = {}): () => Scene {
 
 async function openScene(
   directory: string,
-  { paceMs, consoleDirectory }: SceneOptions = {},
+  given: SceneOptions = {},
 ): Promise<{ readonly scene: Scene; readonly close: () => Promise<void> }> {
   const node = createNode({ dataDirectory: directory, listen: ['/ip4/127.0.0.1/tcp/0'] })
   await node.start()
-  const options = { node, dataDirectory: directory, log: silentLog, paceMs, consoleDirectory }
+  const options = { node, dataDirectory: directory, log: silentLog, ...given }
   const gateway = await startGateway({ ...options, port: 0, mayMove: false })
   const { token } = await findAccess(directory)
   const bearer = { authorization: `Bearer ${token}` }

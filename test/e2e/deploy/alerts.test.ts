@@ -20,7 +20,8 @@ const known = new Set(
 const metricsIn = (text: string): readonly string[] => [
   ...new Set(text.match(/\bholdfast_[a-z_]+/g) ?? []),
 ]
-const unknownIn = (text: string): readonly string[] => metricsIn(text).filter(each => !known.has(each))
+const unknownIn = (text: string): readonly string[] =>
+  metricsIn(text).filter(each => !known.has(each))
 
 describe('the alert rules', { skip: programMissing('promtool') }, () => {
   test('are rules that Prometheus understands', () => {
@@ -29,7 +30,10 @@ describe('the alert rules', { skip: programMissing('promtool') }, () => {
   })
 
   test('fire on numbers that call for it, and on no others', () => {
-    const { status, stdout, stderr } = run('promtool test rules prometheus/alerts.test.yaml', deploy)
+    const { status, stdout, stderr } = run(
+      'promtool test rules prometheus/alerts.test.yaml',
+      deploy,
+    )
     assert.equal(status, 0, stdout + stderr)
     const alerts = [...readDeploy(rules).matchAll(/- alert: (\w+)/g)].map(([, name = '']) => name)
     const tests = readDeploy('prometheus/alerts.test.yaml')
@@ -47,8 +51,14 @@ test('every alert has its chapter in docs/operating.md, and every chapter its al
   const chapters = [...page.matchAll(/^### (\w+)$/gm)].map(([, name = '']) => name)
   assert.deepEqual(chapters, alerts)
   for (const [, place] of readDeploy(rules).matchAll(/runbook_url: docs\/operating\.md#(\S+)/g))
-    assert.ok(alerts.some(alert => alert.toLowerCase() === place), place)
-  assert.deepEqual(metricsIn(page).filter(each => !metricsPage.includes(each)), [])
+    assert.ok(
+      alerts.some(alert => alert.toLowerCase() === place),
+      place,
+    )
+  assert.deepEqual(
+    metricsIn(page).filter(each => !metricsPage.includes(each)),
+    [],
+  )
 })
 
 test('the dashboard asks only for metrics that there are', () => {
