@@ -11,6 +11,7 @@ export {
 } from './archive.ts'
 export { type Failure, HoldfastError, type JoinRefusal } from './base/errors.ts'
 export { formatMetrics, type MetricFamily, type MetricSample } from './base/metrics.ts'
+export type { ActivityHistory, ActivityKind, ActivitySample, LatencyView } from './node/activity.ts'
 export type { InviteOptions } from './node/admission/admission.ts'
 export type { Role } from './node/admission/member-record.ts'
 export {
@@ -79,6 +80,7 @@ export type {
   DrainPlan,
   DrainView,
   HeldFragment,
+  HealthView,
   HeldPage,
   RebalanceView,
   RepairRecord,

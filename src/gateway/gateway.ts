@@ -9,6 +9,8 @@ import { api } from './api.ts'
 import { drain } from './body.ts'
 import { Access, plainWords, type Words } from './console/access.ts'
 import { builtConsole, type ConsoleFiles, readConsole } from './console/files.ts'
+import { LiveFeed } from './console/live-feed.ts'
+import { Overseer } from './console/overseer.ts'
 import type { Session } from './console/sessions.ts'
 import { EventLog } from './event-log.ts'
 import { type Face, gatewayMetrics } from './gateway-metrics.ts'
@@ -81,7 +83,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const keys = options.s3?.keys
   const metrics = new Metrics([...gatewayMetrics, ...processMetrics])
   const watch = new RequestWatch(metrics, () => undefined)
-  const service: Service = { ...options, access, consoleFiles, events, s3, keys, metrics, watch }
+  const { program } = access.words
+  const overseer = new Overseer({ node, program, nowMs: Date.now })
+  const feed = new LiveFeed({ node, overseer, log })
+  const looks = { overseer, feed, metrics, watch }
+  const service: Service = { ...options, access, consoleFiles, events, s3, keys, ...looks }
   const answer = (request: IncomingMessage, response: ServerResponse): void =>
     void serve(service, request, response)
   const server = createServer(
@@ -104,6 +110,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       await withdraw()
       unread()
       access.sessions.close()
+      feed.close()
       events.close()
       await close(server)
     },
@@ -114,6 +121,8 @@ type Service = Omit<GatewayOptions, 's3'> & {
   readonly access: Access
   readonly consoleFiles: () => Promise<ConsoleFiles>
   readonly events: EventLog
+  readonly overseer: Overseer
+  readonly feed: LiveFeed
   readonly s3: S3Gateway | undefined
   readonly keys: KeyRing | undefined
   readonly metrics: Metrics

@@ -1,4 +1,5 @@
 import type { InviteOptions } from '../node/admission/admission.ts'
+import type { HistoryView } from './console/views/history.ts'
 import { onlyFields, optionalChoice, optionalNatural, optionalText, textIn } from './fields.ts'
 import { jsonBody } from './json-body.ts'
 import { type Answer, type Call, ok, type Route } from './route.ts'
@@ -12,10 +13,31 @@ export const peerRoutes: readonly Route[] = [
   { method: 'GET', path: '/readyz', isPublic: true, run: readiness },
   { method: 'GET', path: '/api/v1/status', run: async ({ node }) => ok(node.status()) },
   { method: 'GET', path: '/api/v1/clock', run: async ({ node }) => ok(node.clock()) },
-  { method: 'GET', path: '/api/v1/groups', run: async ({ node }) => ok(await node.groups()) },
+  {
+    method: 'GET',
+    path: '/api/v1/overview',
+    run: async ({ overseer }) => ok(await overseer.overview()),
+  },
+  {
+    method: 'GET',
+    path: '/api/v1/health',
+    run: async ({ node, signal }) => ok(await node.health({ signal })),
+  },
+  { method: 'GET', path: '/api/v1/history', run: async ({ node }) => ok(historyOf(node)) },
+  {
+    method: 'GET',
+    path: '/api/v1/groups',
+    run: async ({ overseer }) => ok(await overseer.groups()),
+  },
   { method: 'POST', path: '/api/v1/invites', run: invite },
   { method: 'POST', path: '/api/v1/bans', run: ban },
 ]
+
+function historyOf(node: Call['node']): HistoryView {
+  const { everyMs, samples } = node.history()
+  const untilMs = samples.at(-1)?.atMs ?? Date.now()
+  return { everyMs, until: new Date(untilMs).toISOString(), samples }
+}
 
 async function readiness({ node }: Call): Promise<Answer> {
   try {

@@ -1,6 +1,7 @@
+import { codeOf } from '../base/errors.ts'
 import { peerRows } from './console/peer-rows.ts'
 import type { ClocksView } from './console/views/clocks.ts'
-import type { PeerDetail, PeerMoment, PeerRow } from './console/views/peers.ts'
+import type { AuditView, PeerDetail, PeerMoment, PeerRow } from './console/views/peers.ts'
 import type { LoggedEvent } from './event-log.ts'
 import { onlyFields, optionalNatural, optionalText, queryFields, textIn } from './fields.ts'
 import { HttpError } from './http-error.ts'
@@ -38,15 +39,30 @@ function rowNamed(call: Call): PeerRow {
 
 async function detailOf(call: Call): Promise<Answer> {
   const row = rowNamed(call)
-  const groups = await call.node.groups()
+  const [groups, audited] = await Promise.all([call.overseer.groups(), auditsOf(call, row.peer)])
   const detail: PeerDetail = {
     peer: row,
     history: momentsOf(row.peer, call.events.newest(Infinity)),
+    ...(audited !== undefined && { audits: audited }),
     groups: groups.flatMap(({ group, name, members }) =>
       members.filter(({ peer: id }) => id === row.peer).map(({ role }) => ({ group, name, role })),
     ),
   }
   return ok(detail)
+}
+
+/** What leaders found of it; undefined if none of them answers, or has asked it yet. */
+async function auditsOf({ node, signal }: Call, id: string): Promise<AuditView | undefined> {
+  try {
+    const { audited } = await node.health({ signal })
+    const found = audited.find(each => each.peer === id)
+    if (found === undefined) return undefined
+    const at = new Date(Date.now() - found.lastMsAgo).toISOString()
+    return { ...found.counts, last: { at, outcome: found.last } }
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error
+    return undefined
+  }
 }
 
 /** Newest first. */

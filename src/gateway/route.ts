@@ -4,6 +4,8 @@ import type { Metrics } from '../base/metrics.ts'
 import type { HoldfastNode } from '../node/create-node.ts'
 import type { Access } from './console/access.ts'
 import type { ConsoleFiles } from './console/files.ts'
+import type { LiveFeed } from './console/live-feed.ts'
+import type { Overseer } from './console/overseer.ts'
 import type { Session } from './console/sessions.ts'
 import type { EventLog } from './event-log.ts'
 import { HttpError } from './http-error.ts'
@@ -27,6 +29,8 @@ export interface Route {
 export interface Call {
   readonly node: ServedNode
   readonly events: EventLog
+  readonly overseer: Overseer
+  readonly feed: LiveFeed
   readonly access: Access
   /** Undefined for who has shown the token. */
   readonly session: Session | undefined

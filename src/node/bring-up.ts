@@ -5,6 +5,7 @@ import type { Metrics } from '../base/metrics.ts'
 import { Tasks } from '../base/tasks.ts'
 import { profiles } from '../membership/profile.ts'
 import type { NetEvent } from '../net/net-events.ts'
+import { Activity, type Surroundings } from './activity.ts'
 import { AdmissionFiles } from './admission/admission-files.ts'
 import { Admission } from './admission/admission.ts'
 import { type Invite, parseInvite } from './admission/invite.ts'
@@ -58,6 +59,7 @@ export interface Running {
   readonly clock: PeerClock
   readonly agreement: PeerAgreement
   readonly storage: PeerStorage
+  readonly activity: Activity
   readonly startedAtMs: number
 }
 
@@ -144,6 +146,7 @@ export class BringUp {
     this.#stack.add('agreement', within => agreement.close(within))
     const storage = await this.#startStorage({ environment, home, admitted, membership, agreement })
     agreement.keepFilesIn(storage.store)
+    const activity = this.#startActivity({ membership, storage })
 
     const { emit } = this.#options
     const describe = (): Description => this.#describe(host, admitted.book)
@@ -151,7 +154,7 @@ export class BringUp {
     tasks.start('find members', within => reach.run(within))
     const startedAtMs = clock.wallMs()
     const parts = { home, host, admitted, admission, membership }
-    return { ...parts, clock: peerClock, agreement, storage, startedAtMs }
+    return { ...parts, clock: peerClock, agreement, storage, activity, startedAtMs }
   }
 
   /** The network this directory belongs to, a new one, or the one that the invite leads into. */
@@ -317,6 +320,26 @@ export class BringUp {
       { ...parts, machine: this.#machine, capacityBytes, upkeep, onFailure },
       (name, stop) => this.#stack.add(name, stop),
     )
+  }
+
+  #startActivity({
+    membership,
+    storage: { upkeep, fragments },
+  }: Pick<Running, 'membership' | 'storage'>): Activity {
+    const { clock, timers } = this.#machine
+    const around = (): Surroundings => {
+      const { waiting, running, repairedBytes: repairedBytesTotal } = upkeep.upkeep()
+      return {
+        repairWaiting: waiting,
+        repairRunning: running,
+        repairedBytesTotal,
+        usedBytes: fragments.store.usage.usedBytes,
+        peersAlive: membership.roster().filter(({ state }) => state === 'alive').length,
+      }
+    }
+    const activity = new Activity({ clock, timers, around })
+    this.#stack.add('activity', async () => activity.stop())
+    return activity
   }
 
   #describe(host: PeerHost, book: MemberBook): Description {

@@ -1,5 +1,6 @@
 import type { MetricFamily } from '../base/metrics.ts'
 import type { MachineDefinition } from '../consensus/application/definition.ts'
+import type { ActivityHistory } from './activity.ts'
 import type { InviteOptions } from './admission/admission.ts'
 import type { ClockReport } from './clock/clock-report.ts'
 import type { ClockReading, CorrectedTime, EventStamp } from './clock/event-stamp.ts'
@@ -10,7 +11,7 @@ import type { MachineHandle } from './machines/machine-handle.ts'
 import type { NodeOptions } from './node-options.ts'
 import type { RangeCalls } from './range-views.ts'
 import type { Store } from './store/store.ts'
-import type { Upkeep } from './store/upkeep.ts'
+import type { HealthView, Upkeep } from './store/upkeep.ts'
 import { systemMachine } from './system-machine.ts'
 import type { NodeEvent, NodeStatus, PeerView } from './views.ts'
 
@@ -95,6 +96,15 @@ export interface HoldfastNode extends Store, Upkeep, RangeCalls {
    * others, and a peer that does not run tells what it has counted.
    */
   metrics(): readonly MetricFamily[]
+  /**
+   * How safe what is stored is: counted from the placements in the catalog, by those who lead its
+   * groups.
+   */
+  health(options?: { readonly signal?: AbortSignal | undefined }): Promise<HealthView>
+  /** What this peer remembers of its last hour. */
+  history(): ActivityHistory
+  /** Into how many fragments segments are to be cut, with the peers there are now. */
+  scheme(): { readonly k: number; readonly m: number }
   /** Tells of everything that happens from now on; returns what ends that. */
   onEvent(listener: (event: NodeEvent) => void): () => void
   /**

@@ -2,6 +2,7 @@ import { fromUtf8, toUtf8 } from '../base/bytes.ts'
 import type { Environment, PeerId } from '../base/environment.ts'
 import { codeOf, HoldfastError } from '../base/errors.ts'
 import type { Metrics } from '../base/metrics.ts'
+import type { Shard } from '../catalog/shard-map.ts'
 import type { RaftOptions } from '../consensus/raft-options.ts'
 import type { KeyValue } from '../storage/key-value.ts'
 import type { MemberBook } from './admission/member-book.ts'
@@ -9,6 +10,7 @@ import type { Certificate } from './admission/member-record.ts'
 import { CATALOG_DIRECTORY, CatalogPart, noCatalog } from './catalog/catalog-part.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import type { Ranges } from './catalog/ranges.ts'
+import { memberLists, membersKey, shardRecords, SHARDS_KEY } from './catalog/shard-record.ts'
 import { groupName, type GroupView } from './consensus/group-view.ts'
 import { SYSTEM_GROUP, SystemGroup, systemStates } from './consensus/system-group.ts'
 import { voterRoster } from './consensus/voter-roster.ts'
@@ -24,6 +26,7 @@ import { type Strain, tellStrain } from './membership/tell-strain.ts'
 import { leaderChanges, meterInto } from './metrics/group-metrics.ts'
 import type { ProfileName } from './node-options.ts'
 import { decodeNote } from './peer-note.ts'
+import { rangeView } from './range-views.ts'
 import type { Store } from './store/store.ts'
 import type { NodeEvent } from './views.ts'
 
@@ -57,6 +60,7 @@ export interface PeerAgreement {
   keepFilesIn(store: Store | undefined): void
   /** Whether this peer leads the system group. */
   leads(): boolean
+  /** Every group of the network that can be asked about, as its leader sees it if that answers. */
   groups(): Promise<readonly GroupView[]>
   /** The groups that have a replica here, as it sees them. */
   replicas(): readonly GroupView[]
@@ -67,6 +71,8 @@ export interface PeerAgreement {
 const VIEWS = 'raft/views/1'
 const VIEWS_MS = 1_000
 const ASKED_MAX = 3
+/** Groups without a replica here that are asked about at once. */
+const FOREIGN_MAX = 256
 
 const wide: Partial<RaftOptions> = {
   heartbeatMs: 100,
@@ -122,7 +128,11 @@ class FullAgreement implements PeerAgreement {
   static async #open(options: AgreementOptions, keyValue: KeyValue): Promise<FullAgreement> {
     const { environment, home, afterTurn, book, membership, profile, stampMs, log } = options
     const failed = options.onFailure
-    const part = new CatalogPart({ environment, keyValue, stampMs, systemStates, failed })
+    const late: { system?: SystemGroup } = {}
+    const onSplit = (group: number, child: number): void =>
+      late.system?.histories.split(group, child)
+    const store = { environment, keyValue, stampMs, systemStates }
+    const part = new CatalogPart({ ...store, onSplit, failed })
     const members = (): readonly PeerId[] => membersIn(options)
     const machines = new MachinesPart({ ...options, members, failed })
     const admits = (peer: PeerId): boolean => certificateIn(book, peer)?.role === 'full'
@@ -155,6 +165,7 @@ class FullAgreement implements PeerAgreement {
       halted: machines.halted,
       nameOf: machines.nameOf,
       changed: part.changed,
+      fateOf: peer => membership.peer(peer)?.state,
       meter: meterInto(options.metrics, strain.synced),
       log,
       failed,
@@ -162,6 +173,7 @@ class FullAgreement implements PeerAgreement {
       strain.stop()
       throw error
     })
+    late.system = system
     return new FullAgreement(options, { system, part, machines, keyValue, strain })
   }
 
@@ -198,9 +210,21 @@ class FullAgreement implements PeerAgreement {
   }
 
   async groups(): Promise<readonly GroupView[]> {
+    const ask = onceEach(peer => this.#ask(peer))
     const own = this.#system.views()
-    if (own.length === 0) return this.#viewsOfOthers()
-    return Promise.all(own.map(view => this.#viewOfLeader(view)))
+    if (own.length === 0) return this.#viewsOfOthers(ask)
+    const shards = await this.#shards()
+    const known = new Set(own.map(({ group }) => group))
+    const foreign = shards.filter(({ group }) => !known.has(group)).slice(0, FOREIGN_MAX)
+    const views = await Promise.all([
+      ...own.map(view => viewOfLeader(view, ask)),
+      ...foreign.map(({ group }) => this.#viewOfMembers(group, ask)),
+    ])
+    const ranges = new Map(shards.map(shard => [shard.group, rangeView(shard)]))
+    return views
+      .filter(view => view !== undefined)
+      .map(view => ({ ...view, range: ranges.get(view.group) }))
+      .toSorted((a, b) => a.group - b.group)
   }
 
   replicas(): readonly GroupView[] {
@@ -216,19 +240,39 @@ class FullAgreement implements PeerAgreement {
     await this.#keyValue.close()
   }
 
-  async #viewOfLeader(view: GroupView): Promise<GroupView> {
-    const { leader, seenBy, group } = view
-    if (leader === undefined || leader === seenBy) return view
-    const theirs = await this.#ask(leader)
-    return theirs.find(each => each.group === group) ?? view
+  /** As the map has them now; none while it cannot be asked. */
+  async #shards(): Promise<readonly Shard[]> {
+    const entry = await this.#hint(SHARDS_KEY)
+    return entry === undefined ? [] : shardRecords.decode(entry).shards
   }
 
-  async #viewsOfOthers(): Promise<readonly GroupView[]> {
+  /** Of a group that has no replica here: who has one is a hint in the map. */
+  async #viewOfMembers(group: number, ask: AskViews): Promise<GroupView | undefined> {
+    const entry = await this.#hint(membersKey(group))
+    const members = entry === undefined ? [] : memberLists.decode(entry)
+    for (const peer of members.slice(0, ASKED_MAX)) {
+      const view = (await ask(peer)).find(each => each.group === group)
+      if (view !== undefined) return viewOfLeader(view, ask)
+    }
+    return undefined
+  }
+
+  async #viewsOfOthers(ask: AskViews): Promise<readonly GroupView[]> {
     for (const peer of membersIn(this.#options).slice(0, ASKED_MAX)) {
-      const views = await this.#ask(peer)
-      if (views.length > 0) return Promise.all(views.map(view => this.#viewOfLeader(view)))
+      const views = await ask(peer)
+      if (views.length > 0) return Promise.all(views.map(view => viewOfLeader(view, ask)))
     }
     return []
+  }
+
+  /** A value of the map; undefined if there is none, or nobody to ask. */
+  async #hint(key: string): Promise<Uint8Array | undefined> {
+    try {
+      return (await this.kv.get(key, { deadlineMs: VIEWS_MS }))?.value
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error
+      return undefined
+    }
   }
 
   async #ask(peer: PeerId): Promise<readonly GroupView[]> {
@@ -267,6 +311,25 @@ interface Parts {
   readonly machines: MachinesPart
   readonly keyValue: KeyValue
   readonly strain: Strain
+}
+
+type AskViews = (peer: PeerId) => Promise<readonly GroupView[]>
+
+/** Who leads several groups is asked once for all of them. */
+function onceEach(ask: AskViews): AskViews {
+  const asked = new Map<PeerId, Promise<readonly GroupView[]>>()
+  return peer => {
+    const answer = asked.get(peer) ?? ask(peer)
+    asked.set(peer, answer)
+    return answer
+  }
+}
+
+/** The leader knows most; without its answer the view stays as it is. */
+async function viewOfLeader(view: GroupView, ask: AskViews): Promise<GroupView> {
+  const { leader, seenBy, group } = view
+  if (leader === undefined || leader === seenBy) return view
+  return (await ask(leader)).find(each => each.group === group) ?? view
 }
 
 function certificateIn(book: MemberBook, peer: PeerId): Certificate | undefined {

@@ -1,5 +1,6 @@
 import { HoldfastError } from '../base/errors.ts'
-import type { Store } from './store/store.ts'
+import type { Activity, ActivityKind } from './activity.ts'
+import type { ObjectReading, Store } from './store/store.ts'
 import type { Upkeep } from './store/upkeep.ts'
 import type { UpkeepService } from './upkeep/upkeep-service.ts'
 
@@ -8,6 +9,7 @@ export interface Served {
   /** Undefined on a storage member. */
   readonly store: Store | undefined
   readonly upkeep: UpkeepService
+  readonly activity: Activity
   readonly nowMs: () => number
   /** The id of the peer that is meant by an id or a name. */
   readonly resolve: (peer: string) => string
@@ -28,14 +30,16 @@ export function facesOf(served: () => Served): Faces {
   const upkeep = (): Upkeep => served().upkeep
   return {
     put: async (place, source, options) => {
+      // How long a body takes to come is its sender's affair.
       const isQuick = source instanceof Uint8Array && source.length <= QUICK_BYTES_MAX
       const put = (): ReturnType<Store['put']> => store().put(place, source, options)
-      return isQuick ? timed(served(), 'put', put) : put()
+      return counted(served(), await timed(served(), isQuick ? 'put' : 'other', put))
     },
-    get: async (...call) => timed(served(), 'get', () => store().get(...call)),
+    get: async (...call) =>
+      watched(served(), await timed(served(), 'get', () => store().get(...call))),
     head: async (...call) => timed(served(), 'head', () => store().head(...call)),
-    delete: async (...call) => store().delete(...call),
-    copy: async (...call) => store().copy(...call),
+    delete: async (...call) => timed(served(), 'other', () => store().delete(...call)),
+    copy: async (...call) => timed(served(), 'other', () => store().copy(...call)),
     list: (...call) => store().list(...call),
     listPage: async (...call) => timed(served(), 'list', () => store().listPage(...call)),
     listVersions: async (...call) => store().listVersions(...call),
@@ -50,7 +54,8 @@ export function facesOf(served: () => Served): Faces {
     setTags: async (...call) => store().setTags(...call),
     setLock: async (...call) => store().setLock(...call),
     createUpload: async (...call) => store().createUpload(...call),
-    putPart: async (...call) => store().putPart(...call),
+    putPart: async (...call) =>
+      counted(served(), await timed(served(), 'other', () => store().putPart(...call))),
     copyPart: async (...call) => store().copyPart(...call),
     parts: async (...call) => store().parts(...call),
     completeUpload: async (...call) => store().completeUpload(...call),
@@ -70,15 +75,46 @@ export function facesOf(served: () => Served): Faces {
   }
 }
 
+/** Tells upkeep how long those wait who only ask for little, and remembers it. */
 async function timed<Answer>(
-  { upkeep, nowMs }: Served,
-  kind: string,
+  { upkeep, activity, nowMs }: Served,
+  kind: ActivityKind | 'other',
   call: () => Promise<Answer>,
 ): Promise<Answer> {
   const startMs = nowMs()
-  const answer = await call()
-  upkeep.foreground.observe(kind, nowMs() - startMs)
+  try {
+    const answer = await call()
+    const tookMs = nowMs() - startMs
+    if (kind !== 'other') upkeep.foreground.observe(kind, tookMs)
+    activity.asked(kind, true, tookMs)
+    return answer
+  } catch (error) {
+    activity.asked(kind, false)
+    throw error
+  }
+}
+
+function counted<Answer extends { readonly sizeBytes: number }>(
+  { activity }: Served,
+  answer: Answer,
+): Answer {
+  activity.written(answer.sizeBytes)
   return answer
+}
+
+function watched({ activity }: Served, reading: ObjectReading): ObjectReading {
+  const { body } = reading
+  return { ...reading, body: { [Symbol.asyncIterator]: () => counting(body, activity) } }
+}
+
+async function* counting(
+  body: AsyncIterable<Uint8Array>,
+  activity: Activity,
+): AsyncGenerator<Uint8Array> {
+  for await (const bytes of body) {
+    activity.read(bytes.length)
+    yield bytes
+  }
 }
 
 function refuse(): never {

@@ -2,6 +2,7 @@ import { fromUtf8 } from '../base/bytes.ts'
 import { HoldfastError } from '../base/errors.ts'
 import type { MetricFamily } from '../base/metrics.ts'
 import type { MachineDefinition } from '../consensus/application/definition.ts'
+import type { ActivityHistory } from './activity.ts'
 import type { InviteOptions } from './admission/admission.ts'
 import { BringUp, type Running, type Settings } from './bring-up.ts'
 import type { Ranges } from './catalog/ranges.ts'
@@ -30,7 +31,7 @@ import type { RangeCalls } from './range-views.ts'
 import { ServiceStack } from './service-stack.ts'
 import { NAMES_PREFIX } from './store/seats.ts'
 import type { Store } from './store/store.ts'
-import type { Upkeep } from './store/upkeep.ts'
+import type { HealthView, Upkeep } from './store/upkeep.ts'
 import { programVersion } from './version.ts'
 import type { NodeEvent, NodeState, NodeStatus, PeerView } from './views.ts'
 
@@ -159,6 +160,25 @@ export class Peer implements Omit<HoldfastNode, keyof Store | keyof Upkeep | key
     return groups.map(group => ({ ...group, members: group.members.map(named) }))
   }
 
+  async health({
+    signal,
+  }: { readonly signal?: AbortSignal | undefined } = {}): Promise<HealthView> {
+    const { agreement, storage } = this.#require()
+    const groups = await agreement.groups()
+    const leaders = new Map(
+      groups.filter(({ group }) => group > 0).map(({ group, leader }) => [group, leader]),
+    )
+    return storage.upkeep.healthBy(leaders, signal)
+  }
+
+  history(): ActivityHistory {
+    return this.#require().activity.history
+  }
+
+  scheme(): { readonly k: number; readonly m: number } {
+    return this.#require().storage.upkeep.scheme
+  }
+
   /** Undefined on a storage member. @throws {HoldfastError} `CLOSED` */
   catalogRanges(): Ranges | undefined {
     const { agreement, storage } = this.#require()
@@ -181,10 +201,11 @@ export class Peer implements Omit<HoldfastNode, keyof Store | keyof Upkeep | key
 
   /** What its store and upkeep are served by. @throws {HoldfastError} `CLOSED` */
   #served(): Served {
-    const { store, upkeep } = this.#require().storage
+    const { activity, storage } = this.#require()
+    const { store, upkeep } = storage
     const { clock } = this.hardware
     const resolve = (peer: string): string => resolvePeer(this.peers(), peer)
-    return { store, upkeep, nowMs: () => clock.monotonicMs(), resolve }
+    return { store, upkeep, activity, nowMs: () => clock.monotonicMs(), resolve }
   }
 
   onEvent(listener: (event: NodeEvent) => void): () => void {

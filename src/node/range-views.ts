@@ -41,13 +41,14 @@ export interface RangeCalls {
 export function rangeCalls(ranges: () => Ranges | undefined): RangeCalls {
   const known = (): Ranges => ranges() ?? refuse()
   return {
-    ranges: async (options = {}) => (await known().list(options)).map(viewOf),
+    ranges: async (options = {}) => (await known().list(options)).map(rangeView),
     splitRange: async ({ bucket, key = '' }, options = {}) =>
       known().split({ bucket, key }, options),
   }
 }
 
-const viewOf = ({ group, epoch, lo, hi }: Shard): RangeView => ({
+/** A range in words that people can read. */
+export const rangeView = ({ group, epoch, lo, hi }: Shard): RangeView => ({
   group,
   epoch,
   ...(lo.length > 0 && { from: edgeOf(lo) }),

@@ -23,6 +23,7 @@ const interfaces = [
 ] as const
 const typeSources = [
   'src/node/node-options.ts',
+  'src/node/activity.ts',
   'src/node/admission/admission.ts',
   'src/node/store/store.ts',
   'src/node/store/upkeep.ts',

@@ -41,6 +41,8 @@ export interface CatalogPartOptions {
   readonly systemStates: (snapshots: SnapshotStore) => ReplicaStates
   /** A range with more objects is split by itself. @default 10 million */
   readonly splitObjects?: number | undefined
+  /** A range was split off here: of which group, and as which. */
+  readonly onSplit?: (group: number, child: number) => void
   readonly failed: (error: unknown) => void
 }
 
@@ -84,7 +86,11 @@ export class CatalogPart {
       snapshots,
       stampMs,
       failed,
-      born: () => this.#host?.changed(),
+      born: child => {
+        const parent = this.#states?.standing(child)?.parent
+        if (parent !== undefined) this.#options.onSplit?.(parent, child)
+        this.#host?.changed()
+      },
       isEstablished: child => this.#isEstablished(child),
     })
     this.#states = states

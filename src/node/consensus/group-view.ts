@@ -1,6 +1,8 @@
 import type { PeerId } from '../../base/environment.ts'
 import type { ElectionHold, ElectionReason } from '../../consensus/election-input.ts'
 import type { ReplicaId } from '../../consensus/entry.ts'
+import type { RangeView } from '../range-views.ts'
+import type { GroupMoment } from './group-history.ts'
 import type { RaftGroup } from './raft-group.ts'
 import { peerOf } from './replica-name.ts'
 
@@ -22,6 +24,10 @@ export interface GroupView {
   readonly decision: GroupDecision | undefined
   /** What keeps the members from being as they should, codes only. */
   readonly holds: readonly ElectionHold['code'][]
+  /** What became of it, as who tells this has seen it since it was started; newest first. */
+  readonly history: readonly GroupMoment[]
+  /** What of the catalog it has; undefined for the system group, or while that cannot be asked. */
+  readonly range?: RangeView | undefined
 }
 
 export interface GroupMemberView {
@@ -48,11 +54,12 @@ export interface GroupViewOptions {
   readonly name: string | undefined
   readonly decision: GroupDecision | undefined
   readonly holds: readonly ElectionHold['code'][]
+  readonly history: readonly GroupMoment[]
   readonly describe: (peer: PeerId) => { readonly name: string; readonly zone: string }
 }
 
 export function viewOfGroup(group: RaftGroup, options: GroupViewOptions): GroupView {
-  const { self, epoch, name, decision, holds } = options
+  const { self, epoch, name, decision, holds, history } = options
   const { leader } = group
   return {
     group: group.group,
@@ -67,6 +74,7 @@ export function viewOfGroup(group: RaftGroup, options: GroupViewOptions): GroupV
     members: membersOf(group, options),
     decision,
     holds,
+    history,
   }
 }
 

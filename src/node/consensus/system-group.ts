@@ -21,6 +21,7 @@ import { ConsensusNode } from './consensus-node.ts'
 import { epochOutdated, readEpoch, talkOfEpochs, writeEpoch } from './epoch.ts'
 import { FencedNetwork } from './fenced-network.ts'
 import { isToFound, unmarkFounding } from './founding.ts'
+import { GroupHistories, type PeerFate } from './group-history.ts'
 import { GroupSteward, type RosterPeer } from './group-steward.ts'
 import { type GroupView, viewOfGroup } from './group-view.ts'
 import { inMemory } from './memory-state.ts'
@@ -69,6 +70,8 @@ export interface SystemGroupOptions {
   readonly decided: (group: number, decision: Decision) => void
   /** Another leader, or none, is known. */
   readonly led: (group: number, leader: PeerId | undefined, term: number) => void
+  /** What became of a peer, as far as is known. @default nothing is known */
+  readonly fateOf?: (peer: PeerId) => PeerFate
   /** Something of a group has changed. */
   readonly changed?: (group: number) => void
   readonly meter?: ConsensusMeter | undefined
@@ -88,6 +91,7 @@ export class SystemGroup {
   readonly #stewards = new Map<number, Stewarded>()
   /** Whom was told of last, and in which term, of each group. */
   readonly #leaders = new Map<number, string>()
+  readonly histories: GroupHistories
 
   /** Opens what is there; founds the group if this peer has made the network and has not yet. */
   static async open(options: SystemGroupOptions): Promise<SystemGroup> {
@@ -148,6 +152,8 @@ export class SystemGroup {
     this.#wal = wal
     this.#logDisk = logDisk
     this.#epoch = epoch
+    const { environment, fateOf = () => undefined } = options
+    this.histories = new GroupHistories(environment.clock, fateOf)
     this.#tasks = new Tasks({ onFailure: ({ error }) => options.failed(error) })
   }
 
@@ -177,6 +183,7 @@ export class SystemGroup {
           reason: decided.decision.reason,
         },
         holds: (outcome?.holds ?? []).map(({ code }) => code),
+        history: this.histories.of(group.group),
       })
     })
   }
@@ -250,6 +257,7 @@ export class SystemGroup {
     stewarded.decided = { atMs: this.#options.environment.clock.monotonicMs(), decision }
     const { reason } = decision
     this.#options.log.info('voters change', { group, ...reason, why: reason.code })
+    this.histories.membersChanged(group, reason)
     this.#options.decided(group, decision)
   }
 
@@ -259,6 +267,7 @@ export class SystemGroup {
     const now = `${leader ?? ''} ${group?.term ?? 0}`
     if (now === this.#leaders.get(number)) return
     this.#leaders.set(number, now)
+    this.histories.leaderChanged(number, leader, group?.term ?? 0)
     this.#options.led(number, leader, group?.term ?? 0)
   }
 

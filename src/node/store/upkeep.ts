@@ -55,6 +55,45 @@ export interface DrainView {
   readonly state: 'draining' | 'drained'
 }
 
+/** How safe what is stored is, by the word of those who lead the groups it is listed in. */
+export interface HealthView {
+  readonly segments: number
+  /** How many fragments every segment may yet lose, whichever; null if there is none. */
+  readonly tolerance: number | null
+  /** How many segments may lose how many more; below 0 they cannot be read now. */
+  readonly margins: readonly { readonly margin: number; readonly segments: number }[]
+  /** How many segments lack how many of their fragments. */
+  readonly missing: readonly { readonly fragments: number; readonly segments: number }[]
+  /** Whether every group was heard, and has counted. */
+  readonly isWhole: boolean
+  /** How old the oldest count is; null if one is missing. */
+  readonly countedMsAgo: number | null
+  readonly groupsHeard: number
+  readonly groupsTotal: number
+  readonly repair: {
+    readonly waiting: number
+    readonly running: number
+    /** Segments for which there are too few peers. */
+    readonly short: number
+    readonly repairedSegments: number
+    readonly repairedBytes: number
+    /** Segments made whole within the last minute. */
+    readonly lastMinute: number
+    /** How long ago the first of those was. */
+    readonly lastMinuteMs: number
+    /** How long dead peers may come back before what they held is made anew. */
+    readonly graceMs: number
+  }
+  /** Of audits: by outcome. */
+  readonly audits: UpkeepStatus['audits']
+  readonly audited: readonly {
+    readonly peer: PeerId
+    readonly counts: UpkeepStatus['audits']
+    readonly last: keyof UpkeepStatus['audits']
+    readonly lastMsAgo: number
+  }[]
+}
+
 /** A fragment that is listed under a peer. */
 export interface HeldFragment extends ObjectPlace {
   /** Counted within its part of the object. */

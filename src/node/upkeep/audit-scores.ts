@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/environment.ts'
 import type { PeerView } from '../../placement/peer-view.ts'
 import type { UpkeepStatus } from '../store/upkeep.ts'
+import type { AuditShare } from './health-share.ts'
 
 export type Outcome = keyof UpkeepStatus['audits']
 
@@ -12,6 +13,10 @@ const WRONG_MS = 3_600_000
 export class AuditScores {
   readonly #clock: Clock
   readonly #totals: Record<Outcome, number> = { ok: 0, wrong: 0, unknown: 0, offline: 0 }
+  readonly #bySeat = new Map<
+    number,
+    { counts: Record<Outcome, number>; last: Outcome; ms: number }
+  >()
   /** When the last wrong answers of a peer came. */
   readonly #wrongMs = new Map<number, number[]>()
 
@@ -23,8 +28,23 @@ export class AuditScores {
     return { ...this.#totals }
   }
 
+  /** What was found of each peer that was audited here. */
+  get audited(): readonly AuditShare[] {
+    const nowMs = this.#clock.monotonicMs()
+    return [...this.#bySeat].map(([seat, { counts, last, ms }]) => ({
+      seat,
+      counts: { ...counts },
+      last,
+      lastMsAgo: nowMs - ms,
+    }))
+  }
+
   note(seat: number, outcome: Outcome): void {
     this.#totals[outcome]++
+    const ms = this.#clock.monotonicMs()
+    const counts = this.#bySeat.get(seat)?.counts ?? { ok: 0, wrong: 0, unknown: 0, offline: 0 }
+    counts[outcome]++
+    this.#bySeat.set(seat, { counts, last: outcome, ms })
     if (outcome === 'wrong') this.noteWrong(seat)
   }
 

@@ -1,5 +1,6 @@
 import { Tasks } from '../../base/tasks.ts'
 import { Auditor, type AuditorOptions } from './auditor.ts'
+import { Census, type CensusOptions } from './census.ts'
 import { GroupSweeper, type GroupSweeperOptions } from './group-sweeper.ts'
 import { LifecycleKeeper, type LifecycleKeeperOptions } from './lifecycle-keeper.ts'
 import { Rebalancer, type RebalancerOptions } from './rebalancer.ts'
@@ -15,7 +16,10 @@ export type GroupParts = Omit<RepairDriverOptions, 'graceMs'> &
   Omit<LifecycleKeeperOptions, 'everyMs'> &
   Omit<SchemeKeeperOptions, 'everyMs' | 'againMs' | 'isBusy'> &
   Omit<SeatCheckerOptions, 'everyMs'> &
-  Omit<RebalancerOptions, 'everyMs' | 'driver' | 'garbage'>
+  Omit<RebalancerOptions, 'everyMs' | 'driver' | 'garbage'> & {
+    /** Peers as they are, whatever audits found of them. */
+    readonly allViews: CensusOptions['views']
+  }
 
 /** All that is done for one group by the peer that leads it. */
 export class GroupUpkeep {
@@ -24,6 +28,7 @@ export class GroupUpkeep {
   readonly sweeper: GroupSweeper
   readonly checker: SeatChecker
   readonly rebalancer: Rebalancer
+  readonly census: Census
   readonly #keeper: SchemeKeeper
   readonly #lifecycle: LifecycleKeeper
   readonly #auditor: Auditor
@@ -34,6 +39,7 @@ export class GroupUpkeep {
     const { rebalanceEveryMs, schemeEveryMs, schemeAgainMs, lifecycleEveryMs } = settings
     this.group = parts.group
     this.driver = new RepairDriver({ ...parts, graceMs })
+    this.census = new Census({ ...parts, views: parts.allViews })
     this.#auditor = new Auditor({ ...parts, everyMs: auditEveryMs })
     this.sweeper = new GroupSweeper({ ...parts, everyMs: sweepEveryMs, graceMs: garbageGraceMs })
     this.#lifecycle = new LifecycleKeeper({ ...parts, everyMs: lifecycleEveryMs })
@@ -53,6 +59,7 @@ export class GroupUpkeep {
   start(): void {
     this.driver.start()
     this.#tasks.start('audit', signal => this.#auditor.run(signal))
+    this.#tasks.start('count', signal => this.census.run(signal))
     this.#tasks.start('sweep', signal => this.sweeper.run(signal))
     this.#tasks.start('lifecycle', signal => this.#lifecycle.run(signal))
     this.#tasks.start('schemes', signal => this.#keeper.run(signal))

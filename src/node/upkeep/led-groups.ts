@@ -1,5 +1,6 @@
 import type { Catalog } from '../catalog/catalog.ts'
 import type { GroupUpkeep } from './group-upkeep.ts'
+import type { GroupHealth } from './health-share.ts'
 import type { RepairStatus } from './repair-driver.ts'
 import type { Holding, RebalanceShare } from './upkeep-messages.ts'
 
@@ -56,11 +57,33 @@ export class LedGroups {
   }
 
   peersChanged(): void {
-    for (const { driver } of this.#groups.values()) driver.peersChanged()
+    for (const { driver, census } of this.#groups.values()) {
+      driver.peersChanged()
+      census.changed()
+    }
+  }
+
+  /** Something was placed or is owed: what was counted is outdated. */
+  placementsChanged(): void {
+    for (const { census } of this.#groups.values()) census.changed()
+  }
+
+  /** How safe the segments of each group are, as it was counted last. */
+  get health(): readonly GroupHealth[] {
+    return [...this.#groups.values()].map(({ group, census: { last } }) => ({
+      group,
+      segments: last?.count.segments ?? 0,
+      margins: [...(last?.count.margins ?? [])],
+      missing: [...(last?.count.missing ?? [])],
+      countedMsAgo: last === undefined ? null : Math.round(last.msAgo),
+    }))
   }
 
   debtsChanged(): void {
-    for (const { driver } of this.#groups.values()) driver.debtsChanged()
+    for (const { driver, census } of this.#groups.values()) {
+      driver.debtsChanged()
+      census.changed()
+    }
   }
 
   /** Has a peer compared with what is listed under it. */

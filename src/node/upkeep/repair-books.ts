@@ -19,20 +19,32 @@ export interface Work {
   readonly reason: string
 }
 
+interface BooksOptions {
+  /** Told of every segment that work was done on. */
+  readonly onDone: () => void
+  /** Told of what is no failure of the disk. */
+  readonly onFailure: (error: unknown) => void
+}
+
+const MINUTE_MS = 60_000
+/** Pieces of work whose times are remembered. */
+const DONE_MAX = 4_096
+
 /** Counts what is done, and writes it into the ledger, which nobody waits for. */
 export class Books {
   readonly #ledger: RepairLedger
   readonly #clock: Clock
-  readonly #onFailure: (error: unknown) => void
+  readonly #options: BooksOptions
   #segments = 0
   #bytes = 0
   #failures = 0
+  /** When the last pieces of work were done. */
+  readonly #doneMs: number[] = []
 
-  /** @param onFailure told of what is no failure of the disk */
-  constructor(ledger: RepairLedger, clock: Clock, onFailure: (error: unknown) => void) {
+  constructor(ledger: RepairLedger, clock: Clock, options: BooksOptions) {
     this.#ledger = ledger
     this.#clock = clock
-    this.#onFailure = onFailure
+    this.#options = options
   }
 
   /** Segments that work was done on, bytes that it wrote, and work that failed. */
@@ -40,12 +52,22 @@ export class Books {
     return { segments: this.#segments, bytes: this.#bytes, failures: this.#failures }
   }
 
+  /** How many segments work was done on within the last minute, and since the first of them. */
+  get lastMinute(): { readonly segments: number; readonly overMs: number } {
+    const nowMs = this.#clock.monotonicMs()
+    const recent = this.#doneMs.filter(atMs => atMs >= nowMs - MINUTE_MS)
+    return { segments: recent.length, overMs: nowMs - (recent[0] ?? nowMs) }
+  }
+
   note(work: Work): void {
     const { placed, proven, deliveries, proofs, kind, outcome, reason, bytesRead } = work
     const bytesWritten = deliveries.reduce((sum, { fragment }) => sum + fragment.bytes.length, 0)
     if (outcome === 'done') {
       this.#segments++
+      this.#doneMs.push(this.#clock.monotonicMs())
+      if (this.#doneMs.length > DONE_MAX) this.#doneMs.shift()
       this.#bytes += bytesWritten
+      this.#options.onDone()
     }
     if (outcome === 'failed') this.#failures++
     const { bucket, key, segment } = placed
@@ -65,7 +87,7 @@ export class Books {
     }
     this.#ledger.add(record).catch((error: unknown) => {
       // A full disk takes the line later; one that failed ends the peer by other means.
-      if (codeOf(error) === undefined) this.#onFailure(error)
+      if (codeOf(error) === undefined) this.#options.onFailure(error)
     })
   }
 }

@@ -8,6 +8,7 @@
  *     upkeep/holds/1      seat        → holdings      has this peer anything in groups you lead?
  *     upkeep/repairs/1    limit       → records       your ledger, newest first
  *     upkeep/rebalance/1  isDry u8    → plan          move, or only say what you would
+ *     upkeep/health/1     nothing     → JSON          how safe is what you lead?
  *
  *     fault     | bucket | key | content 16 | blob 8 | segment | index u8 | seat |
  *     claim     | isWeak u8 | segment | index u8 | sealed |
@@ -33,6 +34,7 @@ export const DEBTS = 'upkeep/debts/1'
 export const CLAIM = 'upkeep/claim/1'
 export const HOLDS = 'upkeep/holds/1'
 export const REPAIRS = 'upkeep/repairs/1'
+export const HEALTH = 'upkeep/health/1'
 export const REBALANCE = 'upkeep/rebalance/1'
 
 /** The largest of the questions. */

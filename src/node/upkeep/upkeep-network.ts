@@ -9,6 +9,8 @@ import type { Seats } from '../store/seats.ts'
 import type { RepairRecord } from '../store/upkeep.ts'
 import type { FragmentFault } from './fault-desk.ts'
 import type { Claim } from './fragment-claims.ts'
+import { decodeHealth, encodeHealth, type HealthShare } from './health-share.ts'
+import type { HeardHealth } from './health-view.ts'
 import {
   CLAIM,
   DEBTS,
@@ -26,6 +28,7 @@ import {
   encodeShare,
   FAULT,
   type Holding,
+  HEALTH,
   HOLDS,
   LOST,
   QUESTION_BYTES_MAX,
@@ -43,6 +46,7 @@ export interface UpkeepAnswers {
   readonly holds: (seat: number, signal: AbortSignal) => Promise<readonly Holding[]>
   readonly repairs: (limit: number) => readonly RepairRecord[]
   readonly rebalance: (isDry: boolean, signal: AbortSignal) => Promise<RebalanceShare>
+  readonly health: () => HealthShare
 }
 
 export interface UpkeepNetworkOptions {
@@ -96,6 +100,7 @@ export class UpkeepNetwork {
     answer(HOLDS, async (body, _from, signal) =>
       encodeHoldings(await answers.holds(decodeNumber(body), signal)),
     )
+    answer(HEALTH, async () => encodeHealth(answers.health()))
     answer(REPAIRS, async body => encodeRecords(answers.repairs(decodeNumber(body))))
     answer(REBALANCE, async (body, _from, signal) =>
       encodeShare(await answers.rebalance(decodeNumber(body) === 1, signal)),
@@ -127,6 +132,15 @@ export class UpkeepNetwork {
     return answers.flatMap(({ peer, body }) =>
       (decoded(() => decodeRecords(body)) ?? []).map(record => ({ ...record, by: peer })),
     )
+  }
+
+  /** What some peers say of the groups they lead; those that do not answer are left out. */
+  async health(peers: readonly PeerId[], signal?: AbortSignal): Promise<readonly HeardHealth[]> {
+    const answers = await this.#askThese(peers, HEALTH, NOTHING, { ms: ASK_MS, signal })
+    return answers.flatMap(({ peer, body }) => {
+      const share = decodeHealth(body)
+      return share === undefined ? [] : [{ from: peer, share }]
+    })
   }
 
   async rebalance(isDry: boolean, signal?: AbortSignal): Promise<readonly RebalanceShare[]> {
@@ -173,14 +187,20 @@ export class UpkeepNetwork {
     void this.#askAll(protocol, body, { ms: ASK_MS, signal: undefined })
   }
 
-  async #askAll(
+  #askAll(protocol: string, body: Uint8Array, how: Asking): Promise<Answered[]> {
+    return this.#askThese(this.#others(), protocol, body, how)
+  }
+
+  /** Those who do not answer in time are left out. */
+  async #askThese(
+    peers: readonly PeerId[],
     protocol: string,
     body: Uint8Array,
-    { ms, signal }: { readonly ms: number; readonly signal: AbortSignal | undefined },
-  ): Promise<{ readonly peer: PeerId; readonly body: Uint8Array }[]> {
+    { ms, signal }: Asking,
+  ): Promise<Answered[]> {
     const { network } = this.#options
     const answers = await Promise.all(
-      this.#others().map(async peer => {
+      peers.map(async peer => {
         try {
           const answer = await network.request(peer, protocol, { body, deadlineMs: ms, signal })
           return [{ peer, body: answer }]
@@ -192,6 +212,16 @@ export class UpkeepNetwork {
     )
     return answers.flat()
   }
+}
+
+interface Asking {
+  readonly ms: number
+  readonly signal: AbortSignal | undefined
+}
+
+interface Answered {
+  readonly peer: PeerId
+  readonly body: Uint8Array
 }
 
 /** Undefined for an answer that is none. */

@@ -25,6 +25,7 @@ import type { CallOptions } from '../store/store.ts'
 import type {
   DrainPlan,
   DrainView,
+  HealthView,
   HeldPage,
   RebalanceView,
   RepairRecord,
@@ -40,6 +41,8 @@ import { type HelperFault, isWrong } from './fragment-builder.ts'
 import { FragmentClaims } from './fragment-claims.ts'
 import { FragmentMover } from './fragment-mover.ts'
 import { type GroupParts, GroupUpkeep } from './group-upkeep.ts'
+import type { HealthShare } from './health-share.ts'
+import { joinedHealth } from './health-view.ts'
 import { drainPlan, HELD_MAX, heldFragments, type HeldOptions } from './held-fragments.ts'
 import { LedGroups } from './led-groups.ts'
 import { nameOf } from './listed-segment.ts'
@@ -109,7 +112,10 @@ export class UpkeepService implements Upkeep {
     this.#options = options
     this.#settings = { ...UPKEEP, ...settings }
     this.#ledger = ledger
-    this.#books = new Books(ledger, clock, onFailure)
+    this.#books = new Books(ledger, clock, {
+      onDone: () => this.#groups.placementsChanged(),
+      onFailure,
+    })
     this.#scores = new AuditScores(clock)
     this.#target = new SchemeTarget(clock, this.#settings.shrinkAfterMs)
     this.foreground = new Foreground(clock)
@@ -162,6 +168,30 @@ export class UpkeepService implements Upkeep {
       scrub: this.#own.scrub,
       garbage,
     }
+  }
+
+  /**
+   * How safe what is stored is, by the word of those who lead.
+   * @param leaders who leads each group of the catalog, if anybody does
+   */
+  async healthBy(
+    leaders: ReadonlyMap<number, PeerId | undefined>,
+    signal?: AbortSignal,
+  ): Promise<HealthView> {
+    const { environment, seats } = this.#options
+    const { self } = environment.network
+    const all = new Set(leaders.values())
+    const others = [...all].filter(peer => peer !== undefined && peer !== self) as PeerId[]
+    const heard = await this.#network.health(others, signal)
+    const own = all.has(self) ? [{ from: self, share: this.#health }] : []
+    return joinedHealth(leaders, [...own, ...heard], seat => seats.peerAt(seat))
+  }
+
+  /** The scheme that the network is to have with the peers it has now. */
+  get scheme(): { readonly k: number; readonly m: number } {
+    const { seats } = this.#options
+    const { k, m } = this.#target.of(seats.views(), seats.uptime())
+    return { k, m }
   }
 
   async repairs({
@@ -278,6 +308,7 @@ export class UpkeepService implements Upkeep {
       holds: (seat, signal) => this.#groups.holdings(seat, signal),
       repairs: limit => this.#ledger.newest(Math.min(limit, REPAIRS_MAX)),
       rebalance: (isDry, signal) => this.#groups.rebalance(isDry, signal),
+      health: () => this.#health,
     })
   }
 
@@ -299,6 +330,7 @@ export class UpkeepService implements Upkeep {
       books: this.#books,
       scores: this.#scores,
       views: () => this.#views(),
+      allViews: () => seats.views(),
       peerAt: seat => seats.peerAt(seat),
       answers: seat => this.#answers(seat),
       foreground: () => this.foreground.ratio(),
@@ -386,6 +418,23 @@ export class UpkeepService implements Upkeep {
   #answers(seat: number): boolean {
     const view = this.#options.seats.views().find(each => each.seat === seat)
     return view !== undefined && hasItsFragments(view)
+  }
+
+  get #health(): HealthShare {
+    const { waiting, running, short } = this.#groups.status
+    const { segments: repairedSegments, bytes: repairedBytes } = this.#books.totals
+    const repair = {
+      waiting: waiting + (this.#desk?.waiting ?? 0),
+      running,
+      short,
+      repairedSegments,
+      repairedBytes,
+      lastMinute: this.#books.lastMinute.segments,
+      lastMinuteMs: this.#books.lastMinute.overMs,
+      graceMs: this.#settings.graceMs,
+    }
+    const { totals: audits, audited } = this.#scores
+    return { groups: this.#groups.health, repair, audits, audited }
   }
 
   get #held(): HeldOptions {

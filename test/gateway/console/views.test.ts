@@ -4,6 +4,8 @@ import { test } from 'node:test'
 import type { InviteView } from '../../../src/gateway/console/views/actions.ts'
 import type { ClocksView } from '../../../src/gateway/console/views/clocks.ts'
 import type { MatrixView } from '../../../src/gateway/console/views/fragments.ts'
+import type { GroupRow } from '../../../src/gateway/console/views/groups.ts'
+import type { OverviewView } from '../../../src/gateway/console/views/overview.ts'
 import type { HeldPage, PeerDetail, PeerRow } from '../../../src/gateway/console/views/peers.ts'
 import type { DrainPlan } from '../../../src/gateway/console/views/repairs.ts'
 import { type Asked, type Scene, sharedGateway, type Told } from '../../support/gateway-scene.ts'
@@ -207,3 +209,44 @@ test('an invite comes with the command to paste, and its end', async () => {
   const leftMs = Date.parse(invite.expiresAt) - Date.now()
   assert.ok(leftMs > 50_000 && leftMs <= 60_000)
 })
+
+test('the overview says in one sentence what may be lost, and what to do about it', async () => {
+  const scene = shared()
+  await ownRow(scene)
+  const view = await eventualView<OverviewView>(
+    () => ask<OverviewView>(scene, '/api/v1/overview'),
+    ({ data }) => data.countedMsAgo !== null && data.segments > 0 && data.objects !== null,
+  )
+  assert.equal(view.level, 'at risk')
+  assert.match(view.sentence, /^All [\d,]+ objects are on one peer only: let another one join$/)
+  assert.deepEqual([view.data.tolerance, view.groups.tolerance], [0, 0])
+  assert.deepEqual(
+    view.attention.map(({ id }) => id),
+    ['alone'],
+  )
+  assert.ok(view.capacity.usableFreeBytes > 0)
+  assert.deepEqual(view.capacity.scheme, { k: 1, m: 0 })
+})
+
+test('groups are told with their ranges, and what became of them', async () => {
+  const scene = shared()
+  const [system, catalog] = await ask<GroupRow[]>(scene, '/api/v1/groups')
+  assert.deepEqual([system?.range, catalog?.range?.epoch], [undefined, 1])
+  assert.deepEqual(
+    system?.history.map(({ type }) => type),
+    ['leader'],
+  )
+  assert.equal(system?.tolerance, 0)
+})
+
+/** Counts take a second or so: as often as it takes, at the pace of answers. */
+async function eventualView<View>(
+  look: () => Promise<View>,
+  holds: (view: View) => boolean,
+): Promise<View> {
+  for (let turn = 0; turn < 5_000; turn++) {
+    const view = await look()
+    if (holds(view)) return view
+  }
+  throw new Error('the view does not become what it should')
+}

@@ -6,20 +6,20 @@ export interface GroupRow {
   /** Who tells this: the leader if it could be asked. */
   readonly seenBy: string
   readonly role: 'follower' | 'candidate' | 'leader'
-  readonly leader?: string
+  readonly leader?: string | undefined
   readonly term: number
   readonly commit: number
   readonly applied: number
   readonly epoch: string
   readonly members: readonly GroupMember[]
-  readonly decision?: { readonly agoMs: number; readonly reason: DecisionReason }
+  readonly decision?: { readonly agoMs: number; readonly reason: DecisionReason } | undefined
   /** What keeps the members from being as they should. */
   readonly holds: readonly string[]
   /** The range of the catalog it owns; missing for the system group. */
-  readonly range?: GroupRange
-  /** Elections and changes of members, by the word of who tells this; newest first. */
+  readonly range?: GroupRange | undefined
+  /** Leaders, changes of members and splits, as who tells this has seen them; newest first. */
   readonly history: readonly GroupMoment[]
-  /** How many voters may be lost before it stands still. */
+  /** How many more voters may be lost before it stands still; below 0 it does. */
   readonly tolerance: number
 }
 
@@ -30,8 +30,8 @@ export interface GroupMember {
   readonly name: string
   readonly zone: string
   /** Committed entries it lacks; only the leader knows. */
-  readonly lag?: number
-  readonly heardMsAgo?: number
+  readonly lag?: number | undefined
+  readonly heardMsAgo?: number | undefined
   /** Why it may vote, or may not: as the peer that answers measured. */
   readonly score?: number
 }
@@ -43,15 +43,12 @@ export interface GroupRange {
   /** Which change of ranges this is the result of. */
   readonly epoch: number
   /** First place that belongs to it, and first behind it; missing where there is no end. */
-  readonly from?: PlaceView
-  readonly to?: PlaceView
-  /** From which group it was split off, if that is known. */
-  readonly parent?: number
+  readonly from?: PlaceView | undefined
+  readonly to?: PlaceView | undefined
 }
 
-/** Ranges go by the hash of the bucket, then bucket and key. */
+/** Ranges go by the hash of the bucket, then by the key. */
 export interface PlaceView {
-  readonly hash: string
   readonly bucket: string
   readonly key: string
 }
@@ -60,10 +57,10 @@ export type GroupMoment =
   | {
       readonly type: 'leader'
       readonly at: string
-      readonly leader?: string
+      /** Missing: nobody that was known. */
+      readonly leader?: string | undefined
       readonly term: number
       readonly why: string
     }
   | { readonly type: 'members'; readonly at: string; readonly reason: DecisionReason }
   | { readonly type: 'split'; readonly at: string; readonly child: number }
-  | { readonly type: 'merge'; readonly at: string; readonly with: number }
