@@ -80,7 +80,6 @@ function Group({ row }: { row: GroupRow }): VNode {
           <p class="soft wrap">
             Owns <Place place={row.range.from} end="the beginning" /> to{' '}
             <Place place={row.range.to} end="the end" />
-            {row.range.parent !== undefined && ` · split off from group ${row.range.parent}`}
             {` · map epoch ${row.range.epoch}`}
           </p>
         )}
@@ -96,7 +95,6 @@ function Group({ row }: { row: GroupRow }): VNode {
 
 function Place({ place, end }: { place: PlaceView | undefined; end: string }): VNode {
   if (place === undefined) return <span>{end}</span>
-  if (place.bucket === '') return <code>{place.hash.slice(0, 12)}…</code>
   return (
     <code>
       <bdi>{clip(`${place.bucket}/${place.key}`, 80)}</bdi>
@@ -181,7 +179,5 @@ function momentText(each: GroupMoment): string {
       return `members change: ${reasonText(each.reason)}`
     case 'split':
       return `its upper half became group ${each.child}`
-    case 'merge':
-      return `it was merged with group ${each.with}`
   }
 }
