@@ -14,7 +14,8 @@ import { join } from 'node:path'
 import { before, describe, test } from 'node:test'
 
 import { Prng } from '../../src/base/prng.ts'
-import { copyOfCheckout, type Outcome, run, scratchFolder } from '../support/checkout.ts'
+import { type Outcome, run, scratchFolder } from '../support/checkout.ts'
+import { buildProgram } from '../support/processes.ts'
 
 const quoted = (path: string): string => JSON.stringify(path)
 
@@ -27,10 +28,7 @@ describe('holdfast encode and decode', () => {
   const read = (name: string): Buffer => readFileSync(join(folder, name))
 
   before(() => {
-    const checkout = copyOfCheckout()
-    const { status, stdout } = run('npm run build', checkout)
-    assert.equal(status, 0, stdout)
-    main = join(checkout, 'dist', 'lib', 'main.js')
+    main = buildProgram()
     writeFileSync(join(folder, 'film.mp4'), bytes)
   })
 

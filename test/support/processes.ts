@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readdirSync, statSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 
 import type { PeerView } from '../../src/index.ts'
-import { copyOfCheckout, run, scratchFolder } from './checkout.ts'
+import { copyOfCheckout, root, run, scratchFolder } from './checkout.ts'
 
 const READY_MS = 60_000
 
@@ -26,12 +27,26 @@ export interface PeerProcessOptions {
   readonly wrapper?: readonly string[]
 }
 
-/** The built program, in a copy of the checkout. */
+/** The built program: as it stands in the checkout, if that is no older than the sources. */
 export function buildProgram(): string {
+  if (isBuilt()) return join(root, 'dist', 'lib', 'main.js')
   const checkout = copyOfCheckout()
   const { status, stdout, stderr } = run('npm run build', checkout)
   if (status !== 0) throw new Error(`the build failed: ${stdout}${stderr}`)
   return join(checkout, 'dist', 'lib', 'main.js')
+}
+
+/** The build writes its notices last. */
+function isBuilt(): boolean {
+  const changedMs = (path: string): number =>
+    statSync(join(root, path), { throwIfNoEntry: false })?.mtimeMs ?? 0
+  const folders = ['src', 'console'].flatMap(folder =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map(path =>
+      join(folder, path),
+    ),
+  )
+  const sources = ['package.json', 'scripts/build.mjs', ...folders]
+  return Math.max(...sources.map(changedMs)) < changedMs('dist/THIRD-PARTY')
 }
 
 /** A peer in a process of its own. */

@@ -1,0 +1,3 @@
+import { importShard } from './import-shard.ts'
+
+await importShard(0)
