@@ -8,7 +8,6 @@
  * it may have promised what it no longer knows. It waits on the disk, for whoever must save what can
  * be saved, until the group itself invites this peer again; then it begins anew, under a new name.
  */
-import { AssertionError } from '../../base/assert.ts'
 import { fromUtf8, toUtf8 } from '../../base/bytes.ts'
 import type { Environment, PeerId } from '../../base/environment.ts'
 import { codeOf, HoldfastError } from '../../base/errors.ts'
@@ -23,13 +22,13 @@ import type { ConsensusMeter } from './consensus-meter.ts'
 import { beginAnew, beginBehind, findGroup, foundGroup, type FoundGroup } from './group-start.ts'
 import { groupUnknown } from './group-unknown.ts'
 import { type CallOptions, DEADLINE_MS, LeaderCalls } from './leader-calls.ts'
-import { type CompactionOptions, RaftGroup, type SnapshotWish } from './raft-group.ts'
+import { type CompactionOptions, RaftGroup } from './raft-group.ts'
 import { RaftTransport } from './raft-transport.ts'
 import { newReplicaId, peerOf } from './replica-name.ts'
 import type { ReplicaState, ReplicaStates } from './replica-state.ts'
 import { SnapshotIntake } from './snapshot-intake.ts'
 import { SNAPSHOT_PROTOCOL } from './snapshot-piece.ts'
-import { sendSnapshot } from './snapshot-sender.ts'
+import { SnapshotPosts } from './snapshot-posts.ts'
 import { SnapshotStore } from './snapshot-store.ts'
 
 export interface ConsensusOptions {
@@ -54,18 +53,16 @@ export interface ConsensusOptions {
 }
 
 const GROUPS_MAX = 1_024
-/** Snapshots on their way to others at once. */
-const SENDING_MAX = 4
 const REOPEN_MS = 500
 const HOST = 'raft/host/1'
 
 export class ConsensusNode {
   readonly #options: ConsensusOptions
-  readonly #snapshots: SnapshotStore
   readonly #states: ReplicaStates
   readonly #transport: RaftTransport
   readonly #calls: LeaderCalls
   readonly #intake: SnapshotIntake
+  readonly #posts: SnapshotPosts
   readonly #groups = new Map<number, RaftGroup>()
   /** Groups whose log lost something. */
   readonly #damaged = new Set<number>()
@@ -74,7 +71,6 @@ export class ConsensusNode {
   readonly #unopened: Set<number>
   readonly #controller = new AbortController()
   readonly #tickMs: number
-  #sending = 0
 
   /** Opens every group that the log knows. @throws {HoldfastError} `DISK_*` */
   static async open(options: ConsensusOptions): Promise<ConsensusNode> {
@@ -90,7 +86,6 @@ export class ConsensusNode {
   private constructor(options: ConsensusOptions, snapshots: SnapshotStore, states: ReplicaStates) {
     const { network, timers, clock } = options.environment
     this.#options = options
-    this.#snapshots = snapshots
     this.#states = states
     this.#unopened = new Set(options.wal.groups.map(({ group }) => group))
     this.#tickMs = options.raft?.tickMs ?? raftDefaults.tickMs
@@ -107,6 +102,10 @@ export class ConsensusNode {
     this.#calls = new LeaderCalls({ network, timers, clock, groupOf, afterTurn: this.#afterTurn })
     const intake = new SnapshotIntake(snapshots, groupOf)
     this.#intake = intake
+    const { disk } = snapshots
+    const { failed } = options
+    const afterTurn = this.#afterTurn
+    this.#posts = new SnapshotPosts({ network, disk, signal, groupOf, afterTurn, failed })
     network.onRequest(SNAPSHOT_PROTOCOL, (from, body) => this.#onDisk(intake.take(from, body)))
     network.onRequest(HOST, async (_from, body) => {
       const replica = await this.#onDisk(this.host(Number(toUtf8(body))))
@@ -395,7 +394,7 @@ export class ConsensusNode {
         wal,
         state,
         send: messages => this.#transport.send(group, messages),
-        sendSnapshot: wish => void this.#sendSnapshot(group, wish),
+        sendSnapshot: wish => void this.#posts.send(group, wish),
         afterTurn: this.#afterTurn,
         changed: () => {
           const { leader } = replica
@@ -409,39 +408,6 @@ export class ConsensusNode {
     )
     this.#groups.set(group, replica)
     replica.begin()
-  }
-
-  async #sendSnapshot(group: number, wish: SnapshotWish): Promise<void> {
-    const { to, index } = wish
-    const ended = (isDone: boolean): void =>
-      this.#groups.get(group)?.step({ type: 'snapshotSent', to, index, isDone })
-    if (this.#sending >= SENDING_MAX) {
-      this.#afterTurn(() => ended(false))
-      return
-    }
-    this.#sending++
-    try {
-      await this.#sendHeld(group, wish)
-      ended(true)
-    } catch (error) {
-      const isFinal = error instanceof AssertionError || codeOf(error) === 'DISK_FAILED'
-      if (isFinal) this.#options.failed(error)
-      ended(false)
-    } finally {
-      this.#sending--
-    }
-  }
-
-  async #sendHeld(group: number, wish: SnapshotWish): Promise<void> {
-    const { network } = this.#options.environment
-    const { signal } = this.#controller
-    const held = await this.#replica(group).snapshot(wish.index)
-    try {
-      const { disk } = this.#snapshots
-      await sendSnapshot({ network, disk, signal }, held, { group, ...wish })
-    } finally {
-      await held.release()
-    }
   }
 
   /** A disk that has failed ends the peer, whoever was the first to notice. */

@@ -4,6 +4,8 @@ export interface GroupReach {
   propose(command: Uint8Array, options: ReachOptions): Promise<Uint8Array>
   /** See `ConsensusNode.query`. */
   query(question: Uint8Array, options: ReachOptions): Promise<Uint8Array>
+  /** Whether a replica is at hand, which may be asked as often as one likes. */
+  readonly isHere?: boolean
   /** Answers from a state, however old. */
   queryStale(question: Uint8Array): Uint8Array | Promise<Uint8Array>
 }

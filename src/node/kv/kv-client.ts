@@ -36,7 +36,7 @@ type Options = Partial<KvCallOptions>
 
 const DEADLINE_MS = 5_000
 const SYSTEM_GROUP = 0
-/** A watch looks again after so long; where nothing changes it takes its time, for its member's sake. */
+/** A watch looks again after so long; at another peer's replica where nothing changes, it takes its time. */
 const WATCH_SOON_MS = 100
 const WATCH_IDLE_MS = 1_000
 const CHANGES_MAX = 256
@@ -115,7 +115,8 @@ export class KvClient {
       if (reply.type !== 'changes') throw strange(reply.type)
       yield* reply.changes
       through = reply.through
-      pauseMs = reply.changes.length > 0 ? WATCH_SOON_MS : Math.min(2 * pauseMs, WATCH_IDLE_MS)
+      const isSoon = reply.changes.length > 0 || this.#group.isHere === true
+      pauseMs = isSoon ? WATCH_SOON_MS : Math.min(2 * pauseMs, WATCH_IDLE_MS)
       if (reply.changes.length < CHANGES_MAX) await sleep(this.#timers, pauseMs, signal)
     }
   }

@@ -29,6 +29,10 @@ export class SystemMap implements GroupReach {
     })
   }
 
+  get isHere(): boolean {
+    return this.#group.isHere
+  }
+
   propose(command: Uint8Array, options: ReachOptions): Promise<Uint8Array> {
     const { isHere, node } = this.#group
     if (isHere) return node.propose(SYSTEM_GROUP, command, options)
