@@ -3,6 +3,7 @@ import { consoleRoutes } from './console/console-routes.ts'
 import { eventRoute } from './event-stream.ts'
 import { keyRoutes } from './key-api.ts'
 import { kvRoutes } from './kv-api.ts'
+import { linkRoutes } from './link-api.ts'
 import { metricsRoute } from './metrics-route.ts'
 import { objectRoutes } from './object-api.ts'
 import { byteRoutes } from './object-bytes.ts'
@@ -23,6 +24,7 @@ export const api: Router = new Router([
   ...keyRoutes,
   ...bucketRoutes,
   ...objectRoutes,
+  ...linkRoutes,
   ...byteRoutes,
   ...uploadRoutes,
   ...upkeepRoutes,

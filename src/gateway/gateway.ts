@@ -23,7 +23,7 @@ import { watchPace } from './pace.ts'
 import { processMetrics, readProcess } from './process-metrics.ts'
 import { type Exchange, RequestWatch } from './request-watch.ts'
 import { type Call, decodeParams, type Route, type ServedNode } from './route.ts'
-import { S3Gateway, type S3Options } from './s3/s3-gateway.ts'
+import { REGION, S3Gateway, type S3Options } from './s3/s3-gateway.ts'
 
 /** Slow headers and silent sockets are cut after this. */
 const HEADERS_MS = 10_000
@@ -86,7 +86,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { program } = access.words
   const overseer = new Overseer({ node, program, nowMs: Date.now })
   const feed = new LiveFeed({ node, overseer, log })
-  const looks = { overseer, feed, metrics, watch }
+  const region = options.s3?.region ?? REGION
+  const looks = { overseer, feed, metrics, watch, region }
   const service: Service = { ...options, access, consoleFiles, events, s3, keys, ...looks }
   const answer = (request: IncomingMessage, response: ServerResponse): void =>
     void serve(service, request, response)
@@ -125,6 +126,7 @@ type Service = Omit<GatewayOptions, 's3'> & {
   readonly feed: LiveFeed
   readonly s3: S3Gateway | undefined
   readonly keys: KeyRing | undefined
+  readonly region: string
   readonly metrics: Metrics
   readonly watch: RequestWatch
 }

@@ -37,6 +37,8 @@ export interface Call {
   readonly consoleFiles: () => Promise<ConsoleFiles>
   /** Undefined where there is no S3. */
   readonly keys: KeyRing | undefined
+  /** Which signatures name. */
+  readonly region: string
   /** Of the gateway; the node has its own. */
   readonly metrics: Metrics
   readonly exchange: Exchange

@@ -51,7 +51,7 @@ export interface S3Request {
   readonly isInvited: () => boolean
 }
 
-const REGION = 'us-east-1'
+export const REGION = 'us-east-1'
 const DOMAINS = ['localhost']
 const WEBSITE_DOMAINS = ['web.localhost']
 
