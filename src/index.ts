@@ -86,6 +86,7 @@ export type {
   RepairRecord,
   Upkeep,
   UpkeepStatus,
+  VerifiedFragment,
 } from './node/store/upkeep.ts'
 export type { RangeCalls, RangeEdge, RangeView } from './node/range-views.ts'
 export type {

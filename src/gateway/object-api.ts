@@ -4,6 +4,7 @@ import { unquote } from './conditions.ts'
 import { matrixOf } from './console/matrix.ts'
 import {
   type Fields,
+  naturalIn,
   objectIn,
   onlyFields,
   optionalChoice,
@@ -27,6 +28,7 @@ export const objectRoutes: readonly Route[] = [
   { method: 'GET', path: '/api/v1/stat/:bucket/*key', run: stat },
   { method: 'GET', path: '/api/v1/placement/:bucket/*key', run: placement },
   { method: 'GET', path: '/api/v1/matrix/:bucket/*key', run: matrix },
+  { method: 'POST', path: '/api/v1/verify/:bucket/*key', run: verify },
   { method: 'GET', path: '/api/v1/parts/:bucket/*key', run: partsOf },
   { method: 'DELETE', path: '/api/v1/objects/:bucket/*key', run: remove },
   { method: 'PUT', path: '/api/v1/tags/:bucket/*key', run: setTags },
@@ -55,6 +57,16 @@ async function matrix(call: Call): Promise<Answer> {
   const limit = asked.limit ?? MATRIX_SEGMENTS
   const found = await call.node.placement(placeOf(call), { ...asked, limit })
   return ok(matrixOf(found, call.node.peers()))
+}
+
+/** `segment`: which of the object; every holder is asked to prove that it has its fragment. */
+async function verify(call: Call): Promise<Answer> {
+  const { version } = queryFields(call.query, ['version'])
+  const body = await jsonBody(call)
+  onlyFields(body, ['segment'])
+  const segment = naturalIn(body, 'segment')
+  const options = { version: version as string | undefined, signal: call.signal }
+  return ok({ segment, fragments: await call.node.verify(placeOf(call), segment, options) })
 }
 
 /** A page of an object's segments. */

@@ -12,6 +12,7 @@ import type { Catalog } from './catalog/catalog.ts'
 import type { Ranges } from './catalog/ranges.ts'
 import { memberLists, membersKey, shardRecords, SHARDS_KEY } from './catalog/shard-record.ts'
 import { groupName, type GroupView } from './consensus/group-view.ts'
+import { peerOf } from './consensus/replica-name.ts'
 import { SYSTEM_GROUP, SystemGroup, systemStates } from './consensus/system-group.ts'
 import { voterRoster } from './consensus/voter-roster.ts'
 import { KvClient } from './kv/kv-client.ts'
@@ -60,6 +61,8 @@ export interface PeerAgreement {
   keepFilesIn(store: Store | undefined): void
   /** Whether this peer leads the system group. */
   leads(): boolean
+  /** Who leads a group, as far as is known here or can be asked. */
+  leaderOf(group: number): Promise<PeerId | undefined>
   /** Every group of the network that can be asked about, as its leader sees it if that answers. */
   groups(): Promise<readonly GroupView[]>
   /** The groups that have a replica here, as it sees them. */
@@ -98,6 +101,7 @@ export async function startAgreement(options: AgreementOptions): Promise<PeerAgr
     },
     keepFilesIn: () => undefined,
     leads: () => false,
+    leaderOf: async () => undefined,
     groups: async () => [],
     replicas: () => [],
     close: async () => undefined,
@@ -225,6 +229,12 @@ class FullAgreement implements PeerAgreement {
       .filter(view => view !== undefined)
       .map(view => ({ ...view, range: ranges.get(view.group) }))
       .toSorted((a, b) => a.group - b.group)
+  }
+
+  async leaderOf(group: number): Promise<PeerId | undefined> {
+    const here = this.#system.node.group(group)?.leader
+    if (here !== undefined) return peerOf(here)
+    return (await this.#viewOfMembers(group, peer => this.#ask(peer)))?.leader
   }
 
   replicas(): readonly GroupView[] {

@@ -27,7 +27,7 @@ const QUICK_BYTES_MAX = 65_536
  */
 export function facesOf(served: () => Served): Faces {
   const store = (): Store => served().store ?? refuse()
-  const upkeep = (): Upkeep => served().upkeep
+  const upkeep = (): Omit<Upkeep, 'verify'> => served().upkeep
   return {
     put: async (place, source, options) => {
       // How long a body takes to come is its sender's affair.
@@ -68,6 +68,12 @@ export function facesOf(served: () => Served): Faces {
     repairs: async (...call) => upkeep().repairs(...call),
     drain: async (peer, options) => upkeep().drain(served().resolve(peer), options),
     undrain: async (peer, options) => upkeep().undrain(served().resolve(peer), options),
+    verify: async (place, segment, options) => {
+      const one = { ...options, after: segment - 1, limit: 1 }
+      const [found] = (await store().placement(place, one)).segments
+      if (found?.segment !== segment) throw new RangeError(`the object has no segment ${segment}`)
+      return served().upkeep.verifySegment(found, options)
+    },
     planDrain: async (peer, options) => upkeep().planDrain(served().resolve(peer), options),
     fragmentsOf: async (peer, options) => upkeep().fragmentsOf(served().resolve(peer), options),
     drains: async (...call) => upkeep().drains(...call),

@@ -85,6 +85,7 @@ export async function startStorage(
     catalog,
     seats,
     kv,
+    leaderOf: group => agreement.leaderOf(group),
     peers,
     store: fragments.store,
     coder,
@@ -104,6 +105,7 @@ export async function startStorage(
     onFault: fault => upkeep.onReadFault(fault),
     onLatency: ms => upkeep.foreground.observe('read', ms),
     onLost: ({ seat }) => upkeep.reportLost(seat),
+    standing: (name, signal) => upkeep.standing(name, signal),
   })
   started('store', () => opened.close())
   return { ...parts, store: opened.store }

@@ -68,6 +68,8 @@ const fragment = (
   sizeBytes: 1,
   peer: holder,
   state,
+  verified: undefined,
+  isRepairing: false,
 })
 
 const placement = (fragments: readonly FragmentPlacement[], margin: number): ObjectPlacement => ({

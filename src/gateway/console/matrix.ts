@@ -53,7 +53,7 @@ function rowOf(
     fragmentBytes,
     margin,
     cells: fragments.map(placeOf),
-    verified: fragments.map(() => 0),
-    repairing: [],
+    verified: fragments.map(({ verified }) => verified?.getTime() ?? 0),
+    repairing: fragments.filter(({ isRepairing }) => isRepairing).map(({ index }) => index),
   }
 }

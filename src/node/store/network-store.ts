@@ -5,6 +5,7 @@ import { conditionsOf, pairsOf, storedRetention } from './descriptions.ts'
 import { placementOf } from './object-placements.ts'
 import { ObjectReads, type ObjectReadsDrivers } from './object-reads.ts'
 import { ObjectWrites, type ObjectWritesDrivers } from './object-writes.ts'
+import type { StandingOf } from './segment-standing.ts'
 import type {
   Deleted,
   DeleteOptions,
@@ -15,7 +16,11 @@ import type {
 } from './store.ts'
 import { Uploads } from './uploads.ts'
 
-export type NetworkStoreDrivers = ObjectReadsDrivers & Omit<ObjectWritesDrivers, 'ownSeat'>
+export type NetworkStoreDrivers = ObjectReadsDrivers &
+  Omit<ObjectWritesDrivers, 'ownSeat'> & {
+    /** What is known of fragments beyond where they are. @default nothing */
+    readonly standing?: StandingOf | undefined
+  }
 
 /** `Store` over the catalog and the fragments of all peers: each call is the affair of one part. */
 export class NetworkStore implements Store {
@@ -50,7 +55,11 @@ export class NetworkStore implements Store {
   copy: Store['copy'] = (from, to, options = {}) => this.#copies.copy(from, to, options)
   partsOf: Store['partsOf'] = (place, options = {}) => this.#uploads.partsOf(place, options)
   placement: Store['placement'] = (place, options = {}) =>
-    placementOf({ reads: this.#reads, seats: this.#drivers.seats }, place, options)
+    placementOf(
+      { reads: this.#reads, seats: this.#drivers.seats, standing: this.#drivers.standing },
+      place,
+      options,
+    )
 
   list: Store['list'] = (bucket, options = {}) => this.#buckets.list(bucket, options)
   listPage: Store['listPage'] = (bucket, options = {}) => this.#buckets.page(bucket, options)

@@ -5,6 +5,7 @@ import { UNIT_BYTES, UNIT_PLAIN_BYTES } from '../../erasure/sealing.ts'
 import { hasItsFragments, type PeerView } from '../../placement/peer-view.ts'
 import type { ObjectReads } from './object-reads.ts'
 import type { Seats } from './seats.ts'
+import { type SegmentStanding, type StandingOf, Standings } from './segment-standing.ts'
 import type {
   FragmentPlacement,
   ObjectPlace,
@@ -22,9 +23,15 @@ export interface PlacementOptions extends ReadOptions {
   readonly limit?: number | undefined
 }
 
+export interface PlacementDrivers {
+  readonly reads: ObjectReads
+  readonly seats: Seats
+  readonly standing: StandingOf | undefined
+}
+
 /** Which peer holds which fragment of an object, a page of its segments. */
 export async function placementOf(
-  { reads, seats }: { readonly reads: ObjectReads; readonly seats: Seats },
+  { reads, seats, standing }: PlacementDrivers,
   place: ObjectPlace,
   { after = -1, limit = PAGE_MAX, ...options }: PlacementOptions,
 ): Promise<ObjectPlacement> {
@@ -42,6 +49,7 @@ export async function placementOf(
   const segments: SegmentPlacement[] = []
   if (name === undefined) return { ...about, segments, next: undefined, segmentsTotal: 0 }
   const views = new Map(seats.views().map(view => [view.seat, view]))
+  const standings = new Standings(standing)
   const { signal } = options
   // How many segments come before an extent, and at which byte of the object it begins.
   let number = 0
@@ -58,7 +66,8 @@ export async function placementOf(
           segment: number + at - first + offset,
           ...bytesOf(extent, at + offset, startBytes),
         }
-        segments.push(segmentPlacement(where, record, { seats, views }))
+        const of = await standings.of(extent, at + offset, signal)
+        segments.push(segmentPlacement(where, record, { seats, views, of }))
       }
       at += count
     }
@@ -86,7 +95,11 @@ function bytesOf(
 function segmentPlacement(
   where: Pick<SegmentPlacement, 'segment' | 'from' | 'to'>,
   { k, sizeBytes, fragments: listed }: Segment,
-  known: { readonly seats: Seats; readonly views: ReadonlyMap<number, PeerView> },
+  known: {
+    readonly seats: Seats
+    readonly views: ReadonlyMap<number, PeerView>
+    readonly of: SegmentStanding
+  },
 ): SegmentPlacement {
   const { fragmentBytes } = segmentLayout(k, sizeBytes)
   const survivors = listed.filter(({ seat }) => {
@@ -100,6 +113,8 @@ function segmentPlacement(
     sizeBytes: fragmentBytes,
     peer: seat === 0 ? undefined : known.seats.peerAt(seat),
     state: seat === 0 ? 'owed' : (known.views.get(seat)?.state ?? 'dead'),
+    verified: known.of.verified(index, seat),
+    isRepairing: known.of.isRepairing(index),
   }))
   const margin = survivors.length - k
   return { ...where, sizeBytes, k, m: listed.length - k, fragments, margin }

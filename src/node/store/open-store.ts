@@ -10,6 +10,7 @@ import type { ReadFault } from './object-reads.ts'
 import { PeerPace } from './peer-pace.ts'
 import { ReferenceKeeper } from './reference-keeper.ts'
 import type { Seats } from './seats.ts'
+import type { StandingOf } from './segment-standing.ts'
 import type { HeldFragment } from './segment-write.ts'
 import type { Store } from './store.ts'
 import { WriteMemory } from './write-memory.ts'
@@ -32,6 +33,8 @@ export interface OpenStoreOptions {
   readonly onLatency?: ((ms: number) => void) | undefined
   /** Told of fragments that the catalog lists and their peers lost before they were committed. */
   readonly onLost?: ((held: HeldFragment) => void) | undefined
+  /** What is known of fragments beyond where they are. @default nothing */
+  readonly standing?: StandingOf | undefined
 }
 
 export interface OpenedStore {
@@ -66,6 +69,7 @@ export function openStore(options: OpenStoreOptions): OpenedStore {
     networkId,
     secrets,
     onFault,
+    standing: options.standing,
   })
   return { store, pace, close: () => keeper.close() }
 }

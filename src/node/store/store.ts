@@ -282,6 +282,10 @@ export interface FragmentPlacement {
   /** Undefined: nobody has it yet, or any more. */
   readonly peer: PeerId | undefined
   readonly state: 'alive' | 'suspect' | 'draining' | 'dead' | 'gone' | 'owed'
+  /** When its holder was last seen to have it; undefined if nobody knows of any time since it was written. */
+  readonly verified: Date | undefined
+  /** It is being made anew now. */
+  readonly isRepairing: boolean
 }
 
 export interface Store {

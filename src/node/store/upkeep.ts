@@ -55,6 +55,18 @@ export interface DrainView {
   readonly state: 'draining' | 'drained'
 }
 
+/** What the holder of a fragment answered when it was asked to prove that it has it. */
+export interface VerifiedFragment {
+  readonly index: number
+  /** Undefined: nobody has it. */
+  readonly peer?: PeerId
+  /** `wrong`: it has something else, or nothing. `unknown`: it did not say in time. */
+  readonly outcome: 'ok' | 'wrong' | 'unknown' | 'offline' | 'missing'
+  /** The cell that it was asked for, drawn at random. */
+  readonly cell?: number
+  readonly tookMs: number
+}
+
 /** How safe what is stored is, by the word of those who lead the groups it is listed in. */
 export interface HealthView {
   readonly segments: number
@@ -136,6 +148,12 @@ export interface Upkeep {
   drain(peer: string, options?: CallOptions): Promise<void>
   /** Takes that back. */
   undrain(peer: string, options?: CallOptions): Promise<void>
+  /** Asks every holder of an object's segment to prove now that it has its fragment. */
+  verify(
+    place: ObjectPlace,
+    segment: number,
+    options?: CallOptions & { readonly version?: string | undefined },
+  ): Promise<readonly VerifiedFragment[]>
   /** What a drain would move; moves nothing. */
   planDrain(peer: string, options?: CallOptions): Promise<DrainPlan>
   /** What is listed under a peer, a page at a time. @throws {HoldfastError} `MALFORMED` for `after` */

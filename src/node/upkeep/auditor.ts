@@ -19,6 +19,7 @@ import type { AuditScores, Outcome } from './audit-scores.ts'
 import type { FragmentFault } from './fault-desk.ts'
 import { isWrong } from './fragment-builder.ts'
 import { nameOf } from './listed-segment.ts'
+import type { VerifiedBook } from './verified-book.ts'
 
 export interface AuditorOptions {
   readonly group: number
@@ -32,6 +33,7 @@ export interface AuditorOptions {
   /** Whether a peer is there, as far as the roster knows. */
   readonly answers: (seat: number) => boolean
   readonly scores: AuditScores
+  readonly verified: Pick<VerifiedBook, 'note'>
   readonly onFault: (fault: FragmentFault) => void
   /** Between two audits. */
   readonly everyMs: number
@@ -79,7 +81,7 @@ export class Auditor {
   }
 
   async #audit(placed: PlacedSegment, signal: AbortSignal): Promise<void> {
-    const { scores, peerAt, onFault } = this.#options
+    const { scores, verified, clock, peerAt, onFault } = this.#options
     const { fragments } = placed.record
     const held = [...fragments.keys()].filter(at => fragments[at]?.seat !== 0)
     if (held.length === 0) return
@@ -90,6 +92,8 @@ export class Auditor {
     const outcome = await this.#challenge(placed, index, peer, signal)
     if (outcome === 'moved') return
     scores.note(seat, outcome)
+    const atMs = clock.wallMs()
+    if (outcome === 'ok') verified.note(placed, { index, seat, atMs })
     if (outcome === 'wrong') onFault({ name: nameOf(placed), index, seat, isHearsay: false })
   }
 

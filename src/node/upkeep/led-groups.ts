@@ -2,6 +2,7 @@ import type { Catalog } from '../catalog/catalog.ts'
 import type { GroupUpkeep } from './group-upkeep.ts'
 import type { GroupHealth } from './health-share.ts'
 import type { RepairStatus } from './repair-driver.ts'
+import type { FragmentStanding } from './standing.ts'
 import type { Holding, RebalanceShare } from './upkeep-messages.ts'
 
 /** The upkeep of all groups that this peer leads: taken up with the lead, and let go with it. */
@@ -66,6 +67,11 @@ export class LedGroups {
   /** Something was placed or is owed: what was counted is outdated. */
   placementsChanged(): void {
     for (const { census } of this.#groups.values()) census.changed()
+  }
+
+  /** What of a content is being made anew by those that are led here. */
+  repairing(content: Uint8Array): FragmentStanding['repairing'] {
+    return [...this.#groups.values()].flatMap(({ driver }) => driver.repairing(content))
   }
 
   /** How safe the segments of each group are, as it was counted last. */

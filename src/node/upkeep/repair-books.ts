@@ -21,7 +21,7 @@ export interface Work {
 
 interface BooksOptions {
   /** Told of every segment that work was done on. */
-  readonly onDone: () => void
+  readonly onDone: (work: Work) => void
   /** Told of what is no failure of the disk. */
   readonly onFailure: (error: unknown) => void
 }
@@ -67,7 +67,7 @@ export class Books {
       this.#doneMs.push(this.#clock.monotonicMs())
       if (this.#doneMs.length > DONE_MAX) this.#doneMs.shift()
       this.#bytes += bytesWritten
-      this.#options.onDone()
+      this.#options.onDone(work)
     }
     if (outcome === 'failed') this.#failures++
     const { bucket, key, segment } = placed

@@ -8,6 +8,7 @@
  * holders, who ask the catalog before they drop anything. Nothing is kept that the catalog does not
  * have: whoever leads next begins with lists.
  */
+import { equals, toHex } from '../../base/bytes.ts'
 import type { Clock, PeerId, Timer, Timers } from '../../base/environment.ts'
 import { codeOf, HoldfastError } from '../../base/errors.ts'
 import { Tasks } from '../../base/tasks.ts'
@@ -26,6 +27,7 @@ import type { Catalog } from '../catalog/catalog.ts'
 import type { Delivery, FragmentMover, Proof } from './fragment-mover.ts'
 import { listed, nameOf, placedOf } from './listed-segment.ts'
 import type { Books } from './repair-books.ts'
+import type { FragmentStanding } from './standing.ts'
 
 export interface RepairDriverOptions extends RepairOptions {
   readonly group: number
@@ -89,6 +91,16 @@ export class RepairDriver {
     this.#options = options
     this.#planner = new RepairPlanner(options)
     this.#tasks = new Tasks({ onFailure: ({ error }) => options.onFailure(error) })
+  }
+
+  /** What of a content is being made anew now. */
+  repairing(content: Uint8Array): FragmentStanding['repairing'] {
+    const ofContent = [...this.#runs].filter(([, { placed }]) => equals(placed.content, content))
+    return ofContent.flatMap(([id, { placed }]) => {
+      const targets = this.#planner.jobs.find(job => job.id === id)?.targets ?? []
+      const { segment } = placed
+      return targets.map(({ index }) => ({ blob: toHex(placed.blob), segment, index }))
+    })
   }
 
   get status(): RepairStatus {

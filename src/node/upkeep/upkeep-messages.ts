@@ -9,6 +9,7 @@
  *     upkeep/repairs/1    limit       → records       your ledger, newest first
  *     upkeep/rebalance/1  isDry u8    → plan          move, or only say what you would
  *     upkeep/health/1     nothing     → JSON          how safe is what you lead?
+ *     upkeep/standing/1   content     → JSON          when did you verify what of it?
  *
  *     fault     | bucket | key | content 16 | blob 8 | segment | index u8 | seat |
  *     claim     | isWeak u8 | segment | index u8 | sealed |
@@ -34,6 +35,7 @@ export const DEBTS = 'upkeep/debts/1'
 export const CLAIM = 'upkeep/claim/1'
 export const HOLDS = 'upkeep/holds/1'
 export const REPAIRS = 'upkeep/repairs/1'
+export const STANDING = 'upkeep/standing/1'
 export const HEALTH = 'upkeep/health/1'
 export const REBALANCE = 'upkeep/rebalance/1'
 

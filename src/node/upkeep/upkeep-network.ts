@@ -11,6 +11,7 @@ import type { FragmentFault } from './fault-desk.ts'
 import type { Claim } from './fragment-claims.ts'
 import { decodeHealth, encodeHealth, type HealthShare } from './health-share.ts'
 import type { HeardHealth } from './health-view.ts'
+import { decodeStanding, encodeStanding, type FragmentStanding, noStanding } from './standing.ts'
 import {
   CLAIM,
   DEBTS,
@@ -35,6 +36,7 @@ import {
   REBALANCE,
   type RebalanceShare,
   REPAIRS,
+  STANDING,
 } from './upkeep-messages.ts'
 
 /** What a peer answers the others. */
@@ -47,6 +49,7 @@ export interface UpkeepAnswers {
   readonly repairs: (limit: number) => readonly RepairRecord[]
   readonly rebalance: (isDry: boolean, signal: AbortSignal) => Promise<RebalanceShare>
   readonly health: () => HealthShare
+  readonly standing: (content: Uint8Array) => FragmentStanding
 }
 
 export interface UpkeepNetworkOptions {
@@ -100,6 +103,7 @@ export class UpkeepNetwork {
     answer(HOLDS, async (body, _from, signal) =>
       encodeHoldings(await answers.holds(decodeNumber(body), signal)),
     )
+    answer(STANDING, async body => encodeStanding(answers.standing(body)))
     answer(HEALTH, async () => encodeHealth(answers.health()))
     answer(REPAIRS, async body => encodeRecords(answers.repairs(decodeNumber(body))))
     answer(REBALANCE, async (body, _from, signal) =>
@@ -141,6 +145,16 @@ export class UpkeepNetwork {
       const share = decodeHealth(body)
       return share === undefined ? [] : [{ from: peer, share }]
     })
+  }
+
+  /** What a peer knows of a content; nothing if it does not answer. */
+  async standing(
+    peer: PeerId,
+    content: Uint8Array,
+    signal?: AbortSignal,
+  ): Promise<FragmentStanding> {
+    const [answer] = await this.#askThese([peer], STANDING, content, { ms: ASK_MS, signal })
+    return (answer && decodeStanding(answer.body)) ?? noStanding
   }
 
   async rebalance(isDry: boolean, signal?: AbortSignal): Promise<readonly RebalanceShare[]> {

@@ -8,9 +8,10 @@
  * change under the revision they were decided on, and nobody drops a fragment unasked.
  */
 import type { Environment, PeerId } from '../../base/environment.ts'
-import { HoldfastError } from '../../base/errors.ts'
+import { codeOf, HoldfastError } from '../../base/errors.ts'
 import { Tasks } from '../../base/tasks.ts'
 import type { PlacedSegment } from '../../catalog/query-upkeep.ts'
+import type { ContentName } from '../../catalog/records.ts'
 import { hasItsFragments, type PeerView } from '../../placement/peer-view.ts'
 import type { Finding } from '../../storage/fragment-health.ts'
 import type { FragmentStore } from '../../storage/fragment-store.ts'
@@ -21,7 +22,7 @@ import type { OriginSeal } from '../fragments/origin-seal.ts'
 import type { NodeKv } from '../kv/node-kv.ts'
 import type { ReadFault } from '../store/object-reads.ts'
 import type { Seats } from '../store/seats.ts'
-import type { CallOptions } from '../store/store.ts'
+import type { CallOptions, SegmentPlacement } from '../store/store.ts'
 import type {
   DrainPlan,
   DrainView,
@@ -31,6 +32,7 @@ import type {
   RepairRecord,
   Upkeep,
   UpkeepStatus,
+  VerifiedFragment,
 } from '../store/upkeep.ts'
 import { AuditScores } from './audit-scores.ts'
 import { ByteBudget } from './byte-budget.ts'
@@ -48,13 +50,16 @@ import { LedGroups } from './led-groups.ts'
 import { nameOf } from './listed-segment.ts'
 import { OwnFragments } from './own-fragments.ts'
 import { joinedView } from './rebalance-view.ts'
-import { Books } from './repair-books.ts'
+import { Books, type Work } from './repair-books.ts'
 import { RepairLedger } from './repair-ledger.ts'
 import { SchemeTarget } from './scheme-target.ts'
 import { SegmentCutter } from './segment-cutter.ts'
+import type { FragmentStanding } from './standing.ts'
 import { REPAIRS_MAX } from './upkeep-messages.ts'
 import { UpkeepNetwork } from './upkeep-network.ts'
 import { UPKEEP, type UpkeepSettings } from './upkeep-settings.ts'
+import { VerifiedBook } from './verified-book.ts'
+import { verifyNow } from './verify-now.ts'
 
 export interface UpkeepOptions {
   /** The disk is the ledger's own. */
@@ -62,6 +67,8 @@ export interface UpkeepOptions {
   readonly catalog: Catalog
   readonly seats: Seats
   readonly kv: Pick<NodeKv, 'put' | 'delete' | 'list'>
+  /** Who leads a group of the catalog, as far as is known. @default nobody is asked */
+  readonly leaderOf?: (group: number) => Promise<PeerId | undefined>
   readonly peers: FragmentPeers
   /** This peer's own. */
   readonly store: FragmentStore
@@ -79,7 +86,7 @@ export interface UpkeepOptions {
 
 const REPAIRS_DEFAULT = 100
 
-export class UpkeepService implements Upkeep {
+export class UpkeepService implements Omit<Upkeep, 'verify'> {
   /** To be told of every answer that somebody waited for. */
   readonly foreground: Foreground
   readonly #options: UpkeepOptions
@@ -87,6 +94,7 @@ export class UpkeepService implements Upkeep {
   readonly #ledger: RepairLedger
   readonly #books: Books
   readonly #scores: AuditScores
+  readonly #verified = new VerifiedBook()
   readonly #target: SchemeTarget
   readonly #network: UpkeepNetwork
   readonly #claims: FragmentClaims
@@ -113,7 +121,7 @@ export class UpkeepService implements Upkeep {
     this.#settings = { ...UPKEEP, ...settings }
     this.#ledger = ledger
     this.#books = new Books(ledger, clock, {
-      onDone: () => this.#groups.placementsChanged(),
+      onDone: work => this.#worked(work),
       onFailure,
     })
     this.#scores = new AuditScores(clock)
@@ -185,6 +193,30 @@ export class UpkeepService implements Upkeep {
     const heard = await this.#network.health(others, signal)
     const own = all.has(self) ? [{ from: self, share: this.#health }] : []
     return joinedHealth(leaders, [...own, ...heard], seat => seats.peerAt(seat))
+  }
+
+  /** What is known of the fragments of a content: here, and by whoever leads its group. */
+  async standing(name: ContentName, signal?: AbortSignal): Promise<FragmentStanding> {
+    const { catalog, leaderOf, environment } = this.#options
+    const own = this.#standingOf(name.content)
+    try {
+      const leader = await leaderOf?.(await catalog.groupOf(name, { signal }))
+      if (leader === undefined || leader === environment.network.self) return own
+      return await this.#network.standing(leader, name.content, signal)
+    } catch (error) {
+      if (codeOf(error) === undefined || signal?.aborted === true) throw error
+      return own
+    }
+  }
+
+  /** Asks every holder of a segment to prove now that it has its fragment. */
+  verifySegment(
+    segment: SegmentPlacement,
+    { signal }: CallOptions = {},
+  ): Promise<readonly VerifiedFragment[]> {
+    const { peers, coder, environment } = this.#options
+    const { clock, random } = environment
+    return verifyNow({ peers, coder, clock, random: random.fork('verify') }, segment, signal)
   }
 
   /** The scheme that the network is to have with the peers it has now. */
@@ -309,6 +341,7 @@ export class UpkeepService implements Upkeep {
       repairs: limit => this.#ledger.newest(Math.min(limit, REPAIRS_MAX)),
       rebalance: (isDry, signal) => this.#groups.rebalance(isDry, signal),
       health: () => this.#health,
+      standing: content => this.#standingOf(content),
     })
   }
 
@@ -329,6 +362,7 @@ export class UpkeepService implements Upkeep {
       random: random.fork(`upkeep ${group}`),
       books: this.#books,
       scores: this.#scores,
+      verified: this.#verified,
       views: () => this.#views(),
       allViews: () => seats.views(),
       peerAt: seat => seats.peerAt(seat),
@@ -418,6 +452,22 @@ export class UpkeepService implements Upkeep {
   #answers(seat: number): boolean {
     const view = this.#options.seats.views().find(each => each.seat === seat)
     return view !== undefined && hasItsFragments(view)
+  }
+
+  /** What was proven is verified, and what was counted is outdated. */
+  #worked({ placed, proven }: Work): void {
+    const { seats, environment } = this.#options
+    const atMs = environment.clock.wallMs()
+    for (const { fragment, peer } of proven) {
+      const seat = seats.seatOf(peer)
+      if (seat !== undefined) this.#verified.note(placed, { index: fragment.index, seat, atMs })
+    }
+    this.#groups.placementsChanged()
+  }
+
+  #standingOf(content: Uint8Array): FragmentStanding {
+    const repairing = this.#groups.repairing(content)
+    return { verified: this.#verified.of(content), repairing }
   }
 
   get #health(): HealthShare {

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 
 import type { InviteView } from '../../../src/gateway/console/views/actions.ts'
 import type { ClocksView } from '../../../src/gateway/console/views/clocks.ts'
-import type { MatrixView } from '../../../src/gateway/console/views/fragments.ts'
+import type { MatrixView, VerifyView } from '../../../src/gateway/console/views/fragments.ts'
 import type { GroupRow } from '../../../src/gateway/console/views/groups.ts'
 import type { OverviewView } from '../../../src/gateway/console/views/overview.ts'
 import type { HeldPage, PeerDetail, PeerRow } from '../../../src/gateway/console/views/peers.ts'
@@ -250,3 +250,29 @@ async function eventualView<View>(
   }
   throw new Error('the view does not become what it should')
 }
+
+test('holders prove what they have when they are asked', async () => {
+  const scene = shared()
+  await ownRow(scene)
+  const path = '/api/v1/verify/seats/a'
+  const view = await ask<VerifyView>(scene, path, asJson('POST', { segment: 0 }))
+  assert.deepEqual(
+    view.fragments.map(({ index, outcome, cell }) => [index, outcome, cell]),
+    [[0, 'ok', 0]],
+  )
+  for (const body of [{ segment: 1 }, { segment: -1 }, {}, { segment: 0, all: true }])
+    assert.equal((await tell(scene, path, asJson('POST', body))).status, 400)
+  const none = await tell(scene, '/api/v1/verify/seats/none', asJson('POST', { segment: 0 }))
+  assert.equal(none.status, 404)
+})
+
+test('a matrix tells when an audit has found a fragment', async () => {
+  const scene = shared()
+  await ownRow(scene)
+  const before = Date.now()
+  const matrix = await eventualView<MatrixView>(
+    () => ask<MatrixView>(scene, '/api/v1/matrix/seats/a'),
+    ({ segments }) => (segments[0]?.verified[0] ?? 0) > 0,
+  )
+  assert.ok((matrix.segments[0]?.verified[0] ?? 0) > before - 60_000)
+})
