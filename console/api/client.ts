@@ -1,5 +1,7 @@
 import { type Signal, signal } from '@preact/signals'
 
+import { encoded } from '../logic/route.ts'
+
 /** Why a request failed: what the gateway said, or that it said nothing. */
 export class ApiError extends Error {
   override readonly name = 'ApiError'
@@ -81,7 +83,7 @@ export function errorOf(status: number, text: string): ApiError {
 export function queryText(query: NonNullable<RequestOptions['query']>): string {
   const pairs = Object.entries(query)
     .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`)
+    .map(([name, value]) => `${name}=${encoded(String(value))}`)
   return pairs.length === 0 ? '' : `?${pairs.join('&')}`
 }
 
@@ -90,7 +92,7 @@ export function queryText(query: NonNullable<RequestOptions['query']>): string {
  * slashes.
  */
 export const pathOf = (what: string, bucket: string, key: string): string =>
-  `/api/v1/${what}/${encodeURIComponent(bucket)}/${encodeURIComponent(key)}`
+  `/api/v1/${what}/${encoded(bucket)}/${encoded(key)}`
 
 /** Failures that another attempt may do away with, of agreement or of the way there. */
 export const isQuorumLost = (error: ApiError): boolean =>

@@ -1,6 +1,7 @@
 import { type Signal, signal } from '@preact/signals'
 
 import type { ObjectPage, ObjectRow } from '../../src/gateway/console/views/objects.ts'
+import { encoded } from '../logic/route.ts'
 import { type ApiError, get } from './client.ts'
 import { asApiError } from './resource.ts'
 
@@ -28,7 +29,7 @@ export class Listing {
   #reading = new AbortController()
 
   constructor(bucket: string, prefix: string) {
-    this.#path = `/api/v1/buckets/${encodeURIComponent(bucket)}/objects`
+    this.#path = `/api/v1/buckets/${encoded(bucket)}/objects`
     this.#prefix = prefix
   }
 

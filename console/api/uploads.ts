@@ -1,6 +1,7 @@
 import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals'
 
 import type { UploadView, WrittenView } from '../../src/gateway/console/views/objects.ts'
+import { encoded } from '../logic/route.ts'
 import {
   isInParts,
   missingParts,
@@ -166,7 +167,7 @@ export class Upload {
   }
 
   async #sendPart(path: string, { part, from, to }: Part): Promise<string> {
-    const url = `${path}?upload=${encodeURIComponent(this.#upload ?? '')}&part=${part}`
+    const url = `${path}?upload=${encoded(this.#upload ?? '')}&part=${part}`
     for (let attempt = 1; ; attempt++) {
       try {
         const { etag } = await send<PresentPart>(url, this.file.slice(from, to), {

@@ -1,3 +1,5 @@
+import { encoded } from './route.ts'
+
 /** What to type to do the same without the console. */
 export interface CommandPlace {
   /** `holdfast` or `npm run holdfast --`. */
@@ -29,7 +31,7 @@ export function commandsFor(place: CommandPlace): {
   const data = ` --data ${quoted(dataDirectory)}`
   const token = `-H "authorization: Bearer $(cat ${quoted(`${dataDirectory}/api-token`)})"`
   const url = (what: string): string =>
-    quoted(`${origin}/api/v1/${what}/${encodeURIComponent(bucket)}/${encodeURIComponent(key)}`)
+    quoted(`${origin}/api/v1/${what}/${encoded(bucket)}/${encoded(key)}`)
   return {
     holdfast: [
       { what: 'Fetch', text: `${program} get ${name} ${file}${data}` },

@@ -17,13 +17,13 @@ export function mergeRows<Row>(
 }
 
 /**
- * Cells name holders by their places in a list, and changes bring a list of their own: rows that did
- * not change are told where their holders stand in it.
+ * Cells name holders by their places in a list, and every message brings a list of its own: rows that
+ * it says nothing of are told where their holders stand in it. A large object comes in several
+ * messages, so rows stay until they are replaced; only an object that is gone has none.
  */
 export function mergeMatrix(before: MatrixView, changes: MatrixChanges): MatrixView {
-  const { isWhole, segments, holders } = changes
-  if (isWhole) return { ...before, holders, segments }
-  const changed = new Map(segments.map(row => [row.segment, row]))
+  const { isGone, segments, holders } = changes
+  if (isGone) return { ...before, holders: [], segments: [] }
   const merged = [...holders]
   const places = new Map(holders.map(({ peer }, place) => [peer, place]))
   const placeOf = (old: number): number => {
@@ -33,8 +33,10 @@ export function mergeMatrix(before: MatrixView, changes: MatrixChanges): MatrixV
     places.set(holder.peer, place)
     return place
   }
-  const rows = before.segments.map(
-    row => changed.get(row.segment) ?? { ...row, cells: row.cells.map(placeOf) },
-  )
+  const told = new Set(segments.map(({ segment }) => segment))
+  const others = before.segments
+    .filter(({ segment }) => !told.has(segment))
+    .map(row => ({ ...row, cells: row.cells.map(placeOf) }))
+  const rows = [...others, ...segments].toSorted((one, other) => one.segment - other.segment)
   return { ...before, holders: merged, segments: rows }
 }

@@ -26,7 +26,10 @@ export interface Place {
 
 /** `#/object/films/sea%2Fwaves.mp4`. */
 export const addressOf = (page: PageName, ...names: readonly string[]): string =>
-  `#/${[page, ...names].map(encodeURIComponent).join('/')}`
+  `#/${[page, ...names].map(encoded).join('/')}`
+
+/** One segment of a path. Text that no encoding has must not end the page that shows it. */
+export const encoded = (text: string): string => encodeURIComponent(text.toWellFormed())
 
 /** Where an address leads; to the overview if it leads nowhere. */
 export function placeOf(address: string): Place {

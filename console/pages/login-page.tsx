@@ -9,7 +9,8 @@ import { Notice } from '../parts/state.tsx'
 /** The way in: the link that `up` prints, or the token from the data directory. */
 export function LoginPage({ failure }: { failure: ApiError | undefined }): VNode {
   const [token, type] = useState('')
-  const [refused, refuse] = useState(failure)
+  const [latest, refuse] = useState<ApiError | undefined>(undefined)
+  const refused = latest ?? failure
   const [isBusy, setBusy] = useState(false)
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault()

@@ -109,6 +109,7 @@ function optionsOf({ element, series, format, heightPx, group }: OptionsInput): 
         ...axis,
         grid: { show: false },
         space: 80,
+        size: 26,
         values: (_, seconds) => seconds.map(at => clockTime(new Date(at * 1000)).slice(0, 5)),
       },
       { ...axis, grid, size: 64, space: 26, values: (_, values) => values.map(format) },

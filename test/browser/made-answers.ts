@@ -13,6 +13,8 @@ export interface MadeNetwork {
   readonly peers: number
   readonly objects: number
   readonly segments: number
+  /** What peers, zones, buckets and objects are called instead of by plain names. */
+  readonly names?: readonly string[]
 }
 
 const k = 10
@@ -26,7 +28,14 @@ const PAGE = 1000
 export function madeAnswers(
   network: MadeNetwork,
 ): (path: string, query: URLSearchParams) => unknown {
-  const peers = Array.from({ length: network.peers }, (_, seat) => madePeer(seat))
+  const { names } = network
+  const nameAt = (plain: string, index: number): string => names?.[index % names.length] ?? plain
+  const peers = Array.from({ length: network.peers }, (_, seat) => ({
+    ...madePeer(seat),
+    name: nameAt(`peer-${seat}`, seat),
+    zone: nameAt(`rack-${seat % 8}`, seat),
+    why: nameAt('answers', seat),
+  }))
   const fixed: Readonly<Record<string, unknown>> = {
     '/api/v1/session': session,
     '/api/v1/overview': overviewOf(network, peers),
@@ -34,14 +43,18 @@ export function madeAnswers(
     '/api/v1/groups': [madeGroup(peers, 0), madeGroup(peers, 1)],
     '/api/v1/clocks': clocksOf(peers),
     '/api/v1/history': history,
-    '/api/v1/repairs': Array.from({ length: 200 }, (_, number) => madeRepair(peers, number)),
-    '/api/v1/buckets': [bucket],
+    '/api/v1/repairs': Array.from({ length: 200 }, (_, number) => ({
+      ...madeRepair(peers, number),
+      key: nameAt(`film-${number}.mp4`, number),
+    })),
+    '/api/v1/buckets': names?.map(name => ({ ...bucket, name, owner: name })) ?? [bucket],
     '/api/v1/buckets/films/usage': usageOf(network),
     '/api/v1/buckets/films/versions': { versions: [], prefixes: [] },
   }
   return (path, query) => {
     if (path in fixed) return fixed[path]
     if (path === '/api/v1/buckets/films/objects') return objectPage(network, query)
+    if (path.endsWith('/objects')) return hostilePage(names ?? [])
     if (path.startsWith('/api/v1/matrix/')) return matrixOf(network, peers)
     if (path.startsWith('/api/v1/stat/')) return statOf(network)
     if (path.endsWith('/fragments')) return { fragments: [] } satisfies HeldPage
@@ -302,6 +315,11 @@ function objectPage({ objects }: MadeNetwork, query: URLSearchParams): ObjectPag
     ...(end < objects && { next: keyOf(end - 1) }),
   }
 }
+
+const hostilePage = (names: readonly string[]): ObjectPage => ({
+  objects: names.map(key => ({ key, version: '01', sizeBytes: 1, etag: 'e', modified: at })),
+  prefixes: names.map(name => `${name}/`),
+})
 
 const statOf = ({ segments }: MadeNetwork): ObjectView => ({
   bucket: 'films',

@@ -90,3 +90,22 @@ test('rows that did not change find their holders in the new list', () => {
   ])
   assert.equal(merged.holders[1]?.state, 'dead')
 })
+
+test('an object that comes in several messages is whole after the last', () => {
+  const page = (segments: readonly number[]): MatrixView =>
+    mergeMatrix(matrix, {
+      isWhole: false,
+      isGone: false,
+      holders: matrix.holders,
+      segments: segments.map(segment => row(segment, [0, 0])),
+    })
+  assert.deepEqual(
+    page([3, 2]).segments.map(({ segment }) => segment),
+    [0, 1, 2, 3],
+  )
+})
+
+test('an object that is gone has no rows', () => {
+  const changes = { isWhole: true, isGone: true, holders: [], segments: [] }
+  assert.deepEqual(mergeMatrix(matrix, changes).segments, [])
+})

@@ -48,7 +48,7 @@ export function Intervals({ peers }: { peers: readonly PeerClockRow[] }): VNode 
 const columnsOf = (halfMs: number): readonly Column<PeerClockRow>[] => [
   {
     name: 'Peer',
-    width: '1fr',
+    width: 'minmax(72px, 1fr)',
     order: ({ name, peer }) => name || peer,
     cell: row => (
       <a href={addressOf('peers', row.peer)}>
@@ -67,6 +67,7 @@ const columnsOf = (halfMs: number): readonly Column<PeerClockRow>[] => [
     name: 'Offset',
     width: '88px',
     align: 'end',
+    isWideOnly: true,
     order: ({ offsetMs }) => offsetMs,
     cell: ({ offsetMs }) => milliseconds(offsetMs),
   },

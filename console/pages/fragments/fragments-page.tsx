@@ -9,7 +9,7 @@ import { useResource } from '../../api/resource.ts'
 import { bytes, counted, moment } from '../../logic/format.ts'
 import { outlookOf, outlookText } from '../../logic/loss.ts'
 import { cellsOfRange } from '../../logic/range-cells.ts'
-import { addressOf } from '../../logic/route.ts'
+import { encoded, addressOf } from '../../logic/route.ts'
 import { Name } from '../../parts/name.tsx'
 import { Page, Panel } from '../../parts/panel.tsx'
 import { Blank, Shown } from '../../parts/shown.tsx'
@@ -38,9 +38,8 @@ export function FragmentsPage({ bucket, objectKey, version }: FragmentsPageProps
   const path = pathOf('matrix', bucket, objectKey) + queryText(query)
   const matrix = useResource<MatrixView>(path, EVERY_MS)
   useEffect(() => {
-    const name = `${encodeURIComponent(bucket)}/${encodeURIComponent(objectKey)}`
     const rest = queryText(query).replace('?', '&')
-    return wantMatrix(`matrix=${encodeURIComponent(name)}${rest}`, path)
+    return wantMatrix(`matrix=${encoded(`${bucket}/${objectKey}`)}${rest}`, path)
   }, [path])
   const name = objectKey.slice(objectKey.lastIndexOf('/') + 1) || objectKey
   const names = [bucket, objectKey, ...(version === undefined ? [] : [version])]

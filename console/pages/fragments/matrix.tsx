@@ -62,6 +62,9 @@ export function Matrix({ view, without, touched, selected, select }: MatrixProps
   const told = selected ?? pointed.value
   return (
     <div class="matrix">
+      <p id="matrix-cell" class="soft told" aria-live="polite">
+        {textOf(view, pointed.value ?? told, without)}
+      </p>
       <canvas
         ref={canvas}
         role="img"
@@ -76,9 +79,6 @@ export function Matrix({ view, without, touched, selected, select }: MatrixProps
           if (cell !== undefined) select(cell)
         }}
       />
-      <p id="matrix-cell" class="soft told" aria-live="polite">
-        {textOf(view, pointed.value ?? told, without)}
-      </p>
     </div>
   )
 }

@@ -13,7 +13,7 @@ import { addressOf } from '../../logic/route.ts'
 import { Name, PeerName } from '../../parts/name.tsx'
 import { Fact, Facts, Page, Panel } from '../../parts/panel.tsx'
 import { Blank, Shown } from '../../parts/shown.tsx'
-import { Notice, State } from '../../parts/state.tsx'
+import { Notice, State, type Tone } from '../../parts/state.tsx'
 
 /** Who agrees on what, and how well. */
 export function GroupsPage(): VNode {
@@ -53,11 +53,7 @@ function Group({ row }: { row: GroupRow }): VNode {
         row.leader === undefined ? (
           <State tone="bad">no leader</State>
         ) : (
-          <State tone={row.tolerance > 0 ? 'good' : 'warn'}>
-            {row.tolerance > 0
-              ? `${counted(row.tolerance, 'voter')} may be lost`
-              : 'no voter may be lost'}
-          </State>
+          <State tone={toneOf(row)}>{toleranceText(row)}</State>
         )
       }
     >
@@ -91,6 +87,16 @@ function Group({ row }: { row: GroupRow }): VNode {
       <Moments history={row.history} />
     </Panel>
   )
+}
+
+const toneOf = ({ tolerance }: GroupRow): Tone => {
+  if (tolerance > 0) return 'good'
+  return tolerance === 0 ? 'warn' : 'bad'
+}
+
+const toleranceText = ({ tolerance }: GroupRow): string => {
+  if (tolerance > 0) return `${counted(tolerance, 'voter')} may be lost`
+  return tolerance === 0 ? 'no voter may be lost' : 'stands still: too few voters'
 }
 
 function Place({ place, end }: { place: PlaceView | undefined; end: string }): VNode {

@@ -4,11 +4,12 @@ import type { UsageView } from '../../../src/gateway/console/views/objects.ts'
 import { useResource } from '../../api/resource.ts'
 import { uploadsDone } from '../../api/uploads.ts'
 import { bytes, counted } from '../../logic/format.ts'
+import { encoded } from '../../logic/route.ts'
 import { Notice } from '../../parts/state.tsx'
 
 /** How much is in a bucket, in a line. */
 export function BucketFacts({ bucket }: { bucket: string }): VNode {
-  const path = `/api/v1/buckets/${encodeURIComponent(bucket)}/usage`
+  const path = `/api/v1/buckets/${encoded(bucket)}/usage`
   const { value, error } = useResource<UsageView>(
     path,
     uploadsDone.value % 2 === 0 ? 15_000 : 15_001,

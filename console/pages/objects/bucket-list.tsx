@@ -5,7 +5,7 @@ import type { BucketRow } from '../../../src/gateway/console/views/objects.ts'
 import { request } from '../../api/client.ts'
 import { useResource } from '../../api/resource.ts'
 import { counted, moment } from '../../logic/format.ts'
-import { addressOf } from '../../logic/route.ts'
+import { encoded, addressOf } from '../../logic/route.ts'
 import { Confirm } from '../../parts/dialog.tsx'
 import { Icon } from '../../parts/icon.tsx'
 import { Name } from '../../parts/name.tsx'
@@ -99,7 +99,7 @@ function NewBucket({ onClose }: { onClose: () => void }): VNode {
       isReady={isName}
       onClose={onClose}
       act={() =>
-        request('PUT', `/api/v1/buckets/${encodeURIComponent(name.value)}`, {
+        request('PUT', `/api/v1/buckets/${encoded(name.value)}`, {
           body: { versioning: isVersioned.value ? 'enabled' : 'off' },
         })
       }

@@ -4,7 +4,7 @@ import type { VersionPage } from '../../../src/gateway/console/views/objects.ts'
 import { queryText } from '../../api/client.ts'
 import { useResource } from '../../api/resource.ts'
 import { bytes, counted, moment } from '../../logic/format.ts'
-import { addressOf } from '../../logic/route.ts'
+import { encoded, addressOf } from '../../logic/route.ts'
 import { Panel } from '../../parts/panel.tsx'
 import { Shown } from '../../parts/shown.tsx'
 
@@ -19,7 +19,7 @@ export interface VersionsProps {
 
 /** What the object was before. */
 export function Versions({ bucket, objectKey, shown }: VersionsProps): VNode {
-  const path = `/api/v1/buckets/${encodeURIComponent(bucket)}/versions`
+  const path = `/api/v1/buckets/${encoded(bucket)}/versions`
   const query = { prefix: objectKey, limit: LIMIT }
   const page = useResource<VersionPage>(path + queryText(query), 15_000)
   const own = (page.value?.versions ?? []).filter(({ key }) => key === objectKey)

@@ -6,7 +6,7 @@ import type { HeldFragment, HeldPage } from '../../../src/gateway/console/views/
 import { type ApiError, get } from '../../api/client.ts'
 import { asApiError } from '../../api/resource.ts'
 import { bytes, count } from '../../logic/format.ts'
-import { addressOf } from '../../logic/route.ts'
+import { encoded, addressOf } from '../../logic/route.ts'
 import { Name } from '../../parts/name.tsx'
 import { Panel } from '../../parts/panel.tsx'
 import { Blank, Bones, Failed } from '../../parts/shown.tsx'
@@ -82,7 +82,7 @@ export function HeldFragments({ peer }: { peer: string }): VNode {
     if (isReading.value || next.value === null || rows.value.length >= FRAGMENTS_MAX) return
     isReading.value = true
     try {
-      const path = `/api/v1/peers/${encodeURIComponent(peer)}/fragments`
+      const path = `/api/v1/peers/${encoded(peer)}/fragments`
       const page = await get<HeldPage>(path, { query: { limit: PAGE, after: next.value } })
       rows.value = [...rows.value, ...page.fragments]
       next.value = page.next ?? null

@@ -8,6 +8,7 @@ import { type ApiError, request } from '../../api/client.ts'
 import { asApiError } from '../../api/resource.ts'
 import { session } from '../../api/session.ts'
 import { bytes, counted } from '../../logic/format.ts'
+import { encoded } from '../../logic/route.ts'
 import { Confirm } from '../../parts/dialog.tsx'
 import { PeerName, peerText } from '../../parts/name.tsx'
 import { Bones, Failed } from '../../parts/shown.tsx'
@@ -31,7 +32,7 @@ export function PeerActions({ row, refresh }: ActionProps): VNode {
   const isBanned = row.membership === 'banned'
   const undrain = async (): Promise<void> => {
     try {
-      await request('DELETE', `/api/v1/drains/${encodeURIComponent(row.peer)}`)
+      await request('DELETE', `/api/v1/drains/${encoded(row.peer)}`)
       say('good', `${peerText(row)} takes fragments again.`)
     } catch (error) {
       say('bad', asApiError(error).message)
@@ -89,7 +90,7 @@ function Rename({ row, onClose }: AskProps): VNode {
       verb="Rename"
       onClose={onClose}
       act={() =>
-        request('PATCH', `/api/v1/peers/${encodeURIComponent(row.peer)}`, {
+        request('PATCH', `/api/v1/peers/${encoded(row.peer)}`, {
           body: { name: name.value.trim() },
         })
       }

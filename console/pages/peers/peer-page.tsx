@@ -4,7 +4,7 @@ import type { VNode } from 'preact'
 import type { AuditView, PeerDetail, PeerRow } from '../../../src/gateway/console/views/peers.ts'
 import { useResource } from '../../api/resource.ts'
 import { ago, bytes, counted, duration, milliseconds, moment, percent } from '../../logic/format.ts'
-import { addressOf } from '../../logic/route.ts'
+import { encoded, addressOf } from '../../logic/route.ts'
 import { Meter } from '../../parts/meter.tsx'
 import { Name, PeerName, peerText } from '../../parts/name.tsx'
 import { Fact, Facts, Grid, Page, Panel } from '../../parts/panel.tsx'
@@ -17,7 +17,7 @@ import { Stability } from './stability.tsx'
 
 /** Everything that is known of one peer. */
 export function PeerPage({ peer }: { peer: string }): VNode {
-  const path = `/api/v1/peers/${encodeURIComponent(peer)}`
+  const path = `/api/v1/peers/${encoded(peer)}`
   const detail = useResource<PeerDetail>(path, 2000)
   const title = detail.value === undefined ? 'Peer' : peerText(detail.value.peer)
   return (
@@ -38,7 +38,7 @@ export function PeerPage({ peer }: { peer: string }): VNode {
       <Shown of={detail} lines={10}>
         {view => (
           <>
-            <Grid least={360}>
+            <Grid least={460}>
               <Summary row={view.peer} />
               <Condition row={view.peer} />
               {view.peer.stability !== undefined && (
@@ -47,7 +47,7 @@ export function PeerPage({ peer }: { peer: string }): VNode {
               {view.audits !== undefined && <Audits audits={view.audits} />}
             </Grid>
             <HeldFragments peer={peer} />
-            <Grid least={360}>
+            <Grid least={460}>
               <History detail={view} />
               <Groups detail={view} />
             </Grid>

@@ -25,7 +25,7 @@ const columns: readonly Column<PeerRow>[] = [
     cell: row => (
       <a href={addressOf('peers', row.peer)}>
         <PeerName {...row} />
-        {row.isSelf && <span class="soft"> (this one)</span>}
+        {row.isSelf && <span class="tag self">this</span>}
       </a>
     ),
   },
