@@ -81,6 +81,38 @@ export async function during(
   return { amount, elapsedMs }
 }
 
+/** So many clients, each one call after the other, until the slice is over. */
+export function byClients(
+  clients: number,
+  call: () => Promise<unknown>,
+): (sliceMs: number) => Promise<Measured> {
+  const once = async (): Promise<number> => {
+    await call()
+    return 1
+  }
+  return async sliceMs => {
+    const start = performance.now()
+    const done = await Promise.all(Array.from({ length: clients }, () => during(sliceMs, once)))
+    const amount = done.reduce((sum, each) => sum + each.amount, 0)
+    return { amount, elapsedMs: performance.now() - start }
+  }
+}
+
+/** Of one client, one call after the other, in milliseconds. */
+export async function latenciesOf(
+  count: number,
+  call: () => Promise<unknown>,
+): Promise<{ readonly p50: number; readonly p99: number }> {
+  const tookMs: number[] = []
+  for (let at = 0; at < count; at++) {
+    const start = performance.now()
+    await call()
+    tookMs.push(performance.now() - start)
+  }
+  const sorted = tookMs.toSorted((a, b) => a - b)
+  return { p50: median(sorted), p99: sorted[Math.floor(count * 0.99)] ?? Number.NaN }
+}
+
 export const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 

@@ -12,7 +12,7 @@ import fs from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 
-import { ask, during, type Measured, median, save } from './harness.ts'
+import { ask, byClients, latenciesOf, save } from './harness.ts'
 import { type Fleet, startFleet } from './network/fleet.ts'
 
 const KIB = 1_024
@@ -42,23 +42,6 @@ async function writeLocal(bytes: Uint8Array): Promise<void> {
 
 const readLocal = (sizeBytes: number): Promise<unknown> =>
   fs.promises.readFile(join(root, `read ${sizeBytes}`))
-
-/** So many clients, each one call after the other, until the slice is over. */
-const byClients =
-  (clients: number, call: () => Promise<unknown>) =>
-  async (sliceMs: number): Promise<Measured> => {
-    const start = performance.now()
-    const done = await Promise.all(
-      Array.from({ length: clients }, () =>
-        during(sliceMs, async () => {
-          await call()
-          return 1
-        }),
-      ),
-    )
-    const amount = done.reduce((sum, each) => sum + each.amount, 0)
-    return { amount, elapsedMs: performance.now() - start }
-  }
 
 async function drain(body: AsyncIterable<Uint8Array>): Promise<number> {
   let bytes = 0
@@ -147,10 +130,12 @@ class Bench {
     const bytes = new Uint8Array(64 * KIB).fill(3)
     const from = Math.floor(large / 2)
     const rows = {
-      put: await latencies(() => this.#put(bytes)),
-      get: await latencies(() => this.#get(64 * KIB)),
-      range: await latencies(() => this.#get(large, { from, to: from + RANGE_BYTES })),
-      list: await latencies(() => this.#fleet.node.listPage('bench', { limit: 1_000 })),
+      put: await latenciesOf(LATENCIES, () => this.#put(bytes)),
+      get: await latenciesOf(LATENCIES, () => this.#get(64 * KIB)),
+      range: await latenciesOf(LATENCIES, () => this.#get(large, { from, to: from + RANGE_BYTES })),
+      list: await latenciesOf(LATENCIES, () =>
+        this.#fleet.node.listPage('bench', { limit: 1_000 }),
+      ),
     }
     console.log(`\n${this.#peers} peers: latency of one client, ms`)
     for (const [name, { p50, p99 }] of Object.entries(rows)) {
@@ -177,17 +162,6 @@ class Bench {
     console.log(`  put ${put.toFixed(1)}, get ${get.toFixed(1)}; peak MiB ${peaks.join(' ')}`)
     return { title: 'costs', peers: this.#peers, putCpuPerGib: put, getCpuPerGib: get, peaks }
   }
-}
-
-async function latencies(call: () => Promise<unknown>): Promise<{ p50: number; p99: number }> {
-  const tookMs: number[] = []
-  for (let at = 0; at < LATENCIES; at++) {
-    const start = performance.now()
-    await call()
-    tookMs.push(performance.now() - start)
-  }
-  const sorted = tookMs.toSorted((a, b) => a - b)
-  return { p50: median(sorted), p99: sorted[Math.floor(LATENCIES * 0.99)] ?? Number.NaN }
 }
 
 try {

@@ -15,6 +15,8 @@ const TICKS_PER_SECOND = 100
 export interface Fleet {
   readonly node: HoldfastNode
   readonly children: readonly ChildProcess[]
+  /** Where the data of each of them lie. */
+  readonly folders: readonly string[]
   /** CPU seconds of all peers since their start. */
   cpuSeconds(): number
   /** Peak memory of each process, in MiB, this one first. */
@@ -28,6 +30,7 @@ export async function startFleet(size: number): Promise<Fleet> {
   await node.start()
   const invite = await node.invite({ uses: size })
   const children: ChildProcess[] = []
+  const folders = Array.from({ length: size - 1 }, (_, at) => join(root, String(at + 1)))
   const stop = async (): Promise<void> => {
     await node.stop()
     for (const child of children) {
@@ -39,11 +42,12 @@ export async function startFleet(size: number): Promise<Fleet> {
     rmSync(root, { recursive: true, force: true })
   }
   try {
-    for (let at = 1; at < size; at++) children.push(startPeer(join(root, String(at)), invite))
+    for (const folder of folders) children.push(startPeer(folder, invite))
     await storesOn(node, size)
     return {
       node,
       children,
+      folders,
       stop,
       cpuSeconds: () => cpuOf(children),
       peakMiB: () => peaks(children),

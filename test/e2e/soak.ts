@@ -1,27 +1,43 @@
 /**
- * Long runs of real peers: `npm run soak -- consensus [--runs 20]`. Each run is a new network of three
- * or five peers and all that can befall them, in another order; clients are at it all the time, and
- * what they saw is judged. One line per run, and an exit code that says whether all were good.
+ * Long runs of real peers: `npm run soak -- consensus|s3 [--runs 20]`. Each run is a new network of
+ * three or five peers and all that can befall them, in another order; clients are at it all the time,
+ * and what they saw is judged: clients of the map, or of S3 with conditional writes. One line per run,
+ * and an exit code that says whether all were good.
  */
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 
 import { buildProgram, killAll } from '../support/processes.ts'
 import type { Testimony } from './consensus/clients.ts'
 import { ConsensusFleet, loopback, namespaces, type Place } from './consensus/fleet.ts'
 import { partitions, stories, type Story } from './consensus/stories.ts'
+import { s3Partitions, s3Stories } from './s3/s3-stories.ts'
 
-const PER_SECOND = 130
-const DONE_SHARE_MIN = 0.99
-const PER_SECOND_MIN = 100
+/** What clients ask for, of how many operations per second some must be done, and what befalls peers. */
+const kinds = {
+  consensus: { perSecond: 130, perSecondMin: 100, doneShareMin: 0.99, stories, partitions },
+  s3: {
+    perSecond: 60,
+    perSecondMin: 30,
+    doneShareMin: 0.95,
+    stories: { ...stories, ...s3Stories },
+    partitions: s3Partitions,
+    script: join(import.meta.dirname, 's3/s3-load.ts'),
+    workers: 7,
+  },
+} as const
+type Kind = (typeof kinds)[keyof typeof kinds]
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: { runs: { type: 'string', default: '20' } },
 })
-if (positionals.join() !== 'consensus') {
-  console.error('npm run soak -- consensus [--runs N]')
+const [wanted = ''] = positionals
+if (positionals.length !== 1 || !Object.hasOwn(kinds, wanted)) {
+  console.error('npm run soak -- consensus|s3 [--runs N]')
   process.exit(2)
 }
+const kind: Kind = kinds[wanted as keyof typeof kinds]
 
 /** Every third run is in namespaces, if they are allowed: peers are cut off there. */
 async function play(run: number, main: string): Promise<boolean> {
@@ -35,9 +51,13 @@ async function play(run: number, main: string): Promise<boolean> {
   const fleet = new ConsensusFleet(main, places)
   try {
     await fleet.start(3)
-    const clients = fleet.clients(PER_SECOND, [...places.keys()])
+    const key = fleet.peers[0]?.announcement?.key
+    const more = 'script' in kind ? { script: kind.script, workers: kind.workers, key } : {}
+    const clients = fleet.clients(kind.perSecond, [...places.keys()], more)
     try {
-      const mix: [string, Story][] = shuffled(Object.entries(isCut ? partitions : stories))
+      const mix: [string, Story][] = shuffled(
+        Object.entries(isCut ? kind.partitions : kind.stories),
+      )
       for (const [, story] of mix) await story(fleet)
       return report(run, mix.map(([name]) => name).join(', '), await clients.stop(), isCut)
     } finally {
@@ -54,7 +74,7 @@ function report(run: number, mix: string, testimony: Testimony, isCut: boolean):
   const { operations, perSecond, doneShare, gapMs, unknown, verdict } = testimony
   const isGood =
     verdict.type === 'linearizable' &&
-    (isCut || (doneShare >= DONE_SHARE_MIN && perSecond >= PER_SECOND_MIN))
+    (isCut || (doneShare >= kind.doneShareMin && perSecond >= kind.perSecondMin))
   console.log(
     `run ${run} ${isGood ? 'good' : 'BAD'}: ${operations} operations, ` +
       `${perSecond.toFixed(0)}/s, ${(doneShare * 100).toFixed(2)} % done, ` +

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 import { checkHistory, type Verdict } from '../../sim/linearizability/checker.ts'
 import type { Operation } from '../../sim/linearizability/history.ts'
-import type { LoadLine, LoadOptions } from './load.ts'
+import type { LoadLine, LoadOptions } from './pacing.ts'
 
 /** What clients have seen, judged. */
 export interface Testimony {
@@ -28,8 +28,12 @@ export class Clients {
   readonly #startMs = performance.now()
   #trouble = ''
 
-  start(options: LoadOptions, wrapper: readonly string[] = []): void {
-    const script = join(import.meta.dirname, 'load.ts')
+  /** @param script what the process runs; the clients of the map by default */
+  start(
+    options: LoadOptions,
+    wrapper: readonly string[] = [],
+    script: string = join(import.meta.dirname, 'load.ts'),
+  ): void {
     const args = [process.execPath, '--conditions=source', script, JSON.stringify(options)]
     const [command, ...rest] = [...wrapper, ...args] as [string, ...string[]]
     const child = spawn(command, rest, { stdio: ['pipe', 'pipe', 'pipe'] })
@@ -48,9 +52,8 @@ export class Clients {
     const elapsedMs = performance.now() - this.#startMs
     await Promise.all(
       this.#children.map(async child => {
-        const ended = once(child, 'close')
         child.stdin?.end()
-        await ended
+        if (child.exitCode === null && child.signalCode === null) await once(child, 'close')
       }),
     )
     if (this.#trouble !== '') throw new Error(`a client failed: ${this.#trouble}`)

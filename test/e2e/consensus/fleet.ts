@@ -5,6 +5,7 @@ import { type GroupView, parsePlan, recoveryPhrase } from '../../../src/index.ts
 import { run, scratchFolder } from '../../support/checkout.ts'
 import { eventually, PeerProcess } from '../../support/processes.ts'
 import { Clients } from './clients.ts'
+import type { LoadOptions } from './pacing.ts'
 
 const common = ['--gateway', '127.0.0.1:0', '--profile', 'fast', '--log-level', 'info']
 
@@ -23,6 +24,9 @@ export interface Place {
 export type Direction = 'both' | 'in' | 'out'
 
 export const loopback: Place = { listen: '127.0.0.1:0', wrapper: [] }
+
+/** Other clients than those of the map, and what else they must know. */
+export type LoadMore = Pick<LoadOptions, 'workers' | 'key'> & { readonly script?: string }
 
 /** Peers as processes that agree, and what can befall them. */
 export class ConsensusFleet {
@@ -120,7 +124,7 @@ export class ConsensusFleet {
    * Clients at so many operations per second in all. On loopback each may ask every peer; in
    * namespaces only the one it is with.
    */
-  clients(perSecond: number, at: readonly number[]): Clients {
+  clients(perSecond: number, at: readonly number[], { script, ...more }: LoadMore = {}): Clients {
     const clients = new Clients()
     for (const own of at) {
       const { wrapper = [] } = this.#places[own] ?? {}
@@ -131,8 +135,10 @@ export class ConsensusFleet {
           client: `c${own}`,
           directories: asked.map(index => this.#peer(index).data),
           perSecond: perSecond / at.length,
+          ...more,
         },
         wrapper,
+        script,
       )
     }
     return clients
