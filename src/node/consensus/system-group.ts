@@ -36,6 +36,8 @@ export const SYSTEM_GROUP = 0
 export const CONSENSUS_DIRECTORY = 'consensus'
 
 const SEGMENT_BYTES = 16_777_216
+/** Without a leader for longer than any election takes. */
+const FORSAKEN_MS = 5_000
 const LOOK_EVERY_MS = 500
 /** How long a leader that stops waits until another has taken over. */
 const HAND_OVER_MS = 1_000
@@ -92,6 +94,8 @@ export class SystemGroup {
   /** Whom was told of last, and in which term, of each group. */
   readonly #leaders = new Map<number, string>()
   readonly histories: GroupHistories
+  /** When the replica here had a leader last. */
+  #ledMs: number
 
   /** Opens what is there; founds the group if this peer has made the network and has not yet. */
   static async open(options: SystemGroupOptions): Promise<SystemGroup> {
@@ -154,6 +158,7 @@ export class SystemGroup {
     this.#epoch = epoch
     const { environment, fateOf = () => undefined } = options
     this.histories = new GroupHistories(environment.clock, fateOf)
+    this.#ledMs = environment.clock.monotonicMs()
     this.#tasks = new Tasks({ onFailure: ({ error }) => options.failed(error) })
   }
 
@@ -162,9 +167,20 @@ export class SystemGroup {
     return this.#options.afterTurn
   }
 
-  /** Whether there is a replica here that is a member. */
+  /**
+   * Whether there is a replica here that is a member and hears of leaders. One that was removed while
+   * this peer was away knows nothing of it, and waits for a leader that will never call.
+   */
   get isHere(): boolean {
-    return this.node.group(SYSTEM_GROUP)?.isMember === true
+    const isMember = this.node.group(SYSTEM_GROUP)?.isMember === true
+    return isMember && this.#leaderlessMs() < FORSAKEN_MS
+  }
+
+  /** For how long the replica here has had no leader, as far as was looked. */
+  #leaderlessMs(): number {
+    const nowMs = this.#options.environment.clock.monotonicMs()
+    if (this.node.group(SYSTEM_GROUP)?.leader !== undefined) this.#ledMs = nowMs
+    return nowMs - this.#ledMs
   }
 
   /** The groups that have a replica here. */
@@ -225,6 +241,7 @@ export class SystemGroup {
   }
 
   async #look(): Promise<void> {
+    this.#leaderlessMs()
     const groups = this.node.groups.map(({ group }) => group)
     for (const group of this.#stewards.keys()) {
       if (!groups.includes(group)) this.#stewards.delete(group)
