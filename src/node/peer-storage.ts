@@ -106,6 +106,7 @@ export async function startStorage(
     onLatency: ms => upkeep.foreground.observe('read', ms),
     onLost: ({ seat }) => upkeep.reportLost(seat),
     standing: (name, signal) => upkeep.standing(name, signal),
+    onDebt: () => upkeep.reportDebt(),
   })
   started('store', () => opened.close())
   return { ...parts, store: opened.store }

@@ -29,7 +29,7 @@ import type { EncodedSegment } from './encoded-segment.ts'
 import type { ReferenceKeeper } from './reference-keeper.ts'
 import { SegmentJob } from './segment-job.ts'
 import type { SegmentWrite, SegmentWriteDrivers } from './segment-write.ts'
-import { targetScheme } from './target-scheme.ts'
+import { lastingScheme, targetScheme } from './target-scheme.ts'
 import type { WriteMemory } from './write-memory.ts'
 
 /** How long peers keep a fragment that nobody has committed. */
@@ -58,6 +58,8 @@ export interface BlobWriterDrivers extends SegmentWriteDrivers {
   readonly keeper: ReferenceKeeper
   readonly originSeal: OriginSeal
   readonly networkId: Uint8Array
+  /** Told of what was committed with less than it is to have. */
+  readonly onDebt: () => void
 }
 
 export interface BlobWriterOptions {
@@ -95,6 +97,8 @@ export class BlobWriter {
   #sizeBytes = 0
   #segmentCount = 0
   #hasOpened = false
+  /** Some of what was listed before the end is in debt. */
+  #isLean = false
   /** One command at a time for this blob. */
   #listing: Promise<void> = Promise.resolve()
 
@@ -165,6 +169,8 @@ export class BlobWriter {
     await this.#tasks.stop()
     this.#drivers.keeper.commit(this.#unlisted.flatMap(({ write }) => write.held().listed))
     this.#releaseLater()
+    if (this.#isLean || this.#unlisted.some(({ write }) => this.#isInDebt(write)))
+      this.#drivers.onDebt()
   }
 
   /** It was not, and never will be. Nothing of this write stays, but what its leases hold for a while. */
@@ -211,6 +217,15 @@ export class BlobWriter {
       }
       await sleep(timers, LOOK_EVERY_MS, this.#signal)
     }
+  }
+
+  /** It lacks fragments, or has the scheme of fewer peers than there are. */
+  #isInDebt({ isShort, encoded }: SegmentWrite): boolean {
+    const { seats } = this.#drivers
+    const { k, m } = encoded.scheme
+    const lasting = lastingScheme(seats.views(), seats.uptime()) ?? { k, m }
+    // What fits into one cell is replicated whatever k is.
+    return isShort || m !== lasting.m || (k !== lasting.k && k !== 1)
   }
 
   /** Room for the cells of a segment that has just begun. */
@@ -321,6 +336,7 @@ export class BlobWriter {
       this.#listed += batch.length
       const { keeper } = this.#drivers
       for (const { job, write } of batch) {
+        this.#isLean ||= this.#isInDebt(write)
         keeper.commit(write.held().listed)
         void job.over.then(() => keeper.release(job.surplus()))
       }

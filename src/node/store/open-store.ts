@@ -35,6 +35,8 @@ export interface OpenStoreOptions {
   readonly onLost?: ((held: HeldFragment) => void) | undefined
   /** What is known of fragments beyond where they are. @default nothing */
   readonly standing?: StandingOf | undefined
+  /** Told of what was committed with fewer fragments, or for fewer peers, than it is to have. */
+  readonly onDebt?: (() => void) | undefined
 }
 
 export interface OpenedStore {
@@ -47,7 +49,8 @@ export interface OpenedStore {
 
 export function openStore(options: OpenStoreOptions): OpenedStore {
   const { environment, catalog, peers, seats, coder, networkKey, networkId, secrets } = options
-  const { onFault = () => undefined, onLost = () => undefined } = options
+  const nothing = (): void => undefined
+  const { onFault = nothing, onLost = nothing, onDebt = nothing } = options
   const { clock, timers, random, network } = environment
   const pace = new PeerPace(clock, options.onLatency)
   const keeper = new ReferenceKeeper({ timers, peers, seats, onLost })
@@ -70,6 +73,7 @@ export function openStore(options: OpenStoreOptions): OpenedStore {
     secrets,
     onFault,
     standing: options.standing,
+    onDebt,
   })
   return { store, pace, close: () => keeper.close() }
 }

@@ -125,6 +125,11 @@ export class SegmentWrite {
     return this.#attempts.size === 0
   }
 
+  /** Somebody is owed a fragment. */
+  get isShort(): boolean {
+    return this.#have < this.#holders.length
+  }
+
   /** Those that have failed or stalled. */
   get unfit(): readonly number[] {
     const busy = [...this.#attempts].filter(({ isStalled }) => !isStalled).map(({ seat }) => seat)

@@ -35,6 +35,21 @@ export function targetScheme({ views, uptime, fragmentBytes, without = [] }: Sch
   }
 }
 
+/**
+ * The same for all who are members and stay, as if they were all well: what segments are to have in
+ * the long run. Undefined where nobody has room.
+ */
+export function lastingScheme(views: readonly PeerView[], uptime: number): Scheme | undefined {
+  const staying = views
+    .filter(({ state }) => state !== 'gone' && state !== 'draining')
+    .map(view => ({ ...view, state: 'alive' as const }))
+  try {
+    return targetScheme({ views: staying, uptime, fragmentBytes: 0 })
+  } catch {
+    return undefined
+  }
+}
+
 const tooFew = (have: number, need: number): HoldfastError =>
   new HoldfastError(`Cannot store: ${have} peers can take a fragment, need ${need}`, {
     code: 'TOO_FEW_PEERS',

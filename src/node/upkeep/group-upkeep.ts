@@ -67,6 +67,13 @@ export class GroupUpkeep {
     this.#tasks.start('rebalance', signal => this.rebalancer.run(signal))
   }
 
+  /** Something was committed with less than it is to have. */
+  debtsChanged(): void {
+    this.driver.debtsChanged()
+    this.census.changed()
+    this.#keeper.lookSoon()
+  }
+
   async stop(): Promise<void> {
     await Promise.all([this.#tasks.stop(), this.driver.stop()])
   }

@@ -86,10 +86,7 @@ export class LedGroups {
   }
 
   debtsChanged(): void {
-    for (const { driver, census } of this.#groups.values()) {
-      driver.debtsChanged()
-      census.changed()
-    }
+    for (const upkeep of this.#groups.values()) upkeep.debtsChanged()
   }
 
   /** Has a peer compared with what is listed under it. */

@@ -46,27 +46,40 @@ const PAGE = 64
 const CALL_MS = 10_000
 /** While repairs go on. */
 const BUSY_MS = 2_000
+/** Between two passes because something was stored for fewer peers; a pass itself counts tenfold. */
+const LEAN_EVERY_MS = 30_000
 
 export class SchemeKeeper {
   readonly #options: SchemeKeeperOptions
   readonly #pace = new Pace()
+  #isAsked = false
 
   constructor(options: SchemeKeeperOptions) {
     this.#options = options
+  }
+
+  /** Something was stored for fewer peers than there are, while others were away or full. */
+  lookSoon(): void {
+    this.#isAsked = true
   }
 
   async run(signal: AbortSignal): Promise<never> {
     const { timers, clock, everyMs, againMs } = this.#options
     let done = ''
     let doneMs = Number.NEGATIVE_INFINITY
+    let restMs = againMs
     for (;;) {
       await sleep(timers, everyMs, signal)
       const wanted = this.#wanted()
       if (wanted === undefined) continue
-      if (wanted === done && clock.monotonicMs() - doneMs < againMs) continue
+      const sinceMs = clock.monotonicMs() - doneMs
+      if (wanted === done && sinceMs < (this.#isAsked ? restMs : againMs)) continue
+      this.#isAsked = false
+      const startedMs = clock.monotonicMs()
       const isDone = await this.pass(signal)
       done = isDone ? wanted : ''
       doneMs = clock.monotonicMs()
+      restMs = Math.min(againMs, LEAN_EVERY_MS + 10 * (doneMs - startedMs))
     }
   }
 

@@ -10,6 +10,7 @@
 import type { Environment, PeerId } from '../../base/environment.ts'
 import { codeOf, HoldfastError } from '../../base/errors.ts'
 import { Tasks } from '../../base/tasks.ts'
+import { sleep } from '../../base/waiting.ts'
 import type { PlacedSegment } from '../../catalog/query-upkeep.ts'
 import type { ContentName } from '../../catalog/records.ts'
 import { hasItsFragments, type PeerView } from '../../placement/peer-view.ts'
@@ -35,6 +36,7 @@ import type {
   VerifiedFragment,
 } from '../store/upkeep.ts'
 import { AuditScores } from './audit-scores.ts'
+import { Bell } from './bell.ts'
 import { ByteBudget } from './byte-budget.ts'
 import { Drains } from './drains.ts'
 import { FaultDesk, type FragmentFault } from './fault-desk.ts'
@@ -85,6 +87,8 @@ export interface UpkeepOptions {
 }
 
 const REPAIRS_DEFAULT = 100
+/** Between two words about debts. */
+const DEBTS_EVERY_MS = 1_000
 
 export class UpkeepService implements Omit<Upkeep, 'verify'> {
   /** To be told of every answer that somebody waited for. */
@@ -104,6 +108,7 @@ export class UpkeepService implements Omit<Upkeep, 'verify'> {
   readonly #desk: FaultDesk | undefined
   readonly #groups: LedGroups
   readonly #tasks: Tasks
+  readonly #debts = new Bell()
   readonly #unwatch: (() => void)[] = []
 
   /** Opens the ledger and begins. @throws {HoldfastError} `DISK_*` */
@@ -303,13 +308,22 @@ export class UpkeepService implements Omit<Upkeep, 'verify'> {
   /** Something was committed with fewer fragments than it should have. */
   reportDebt(): void {
     this.#groups.debtsChanged()
-    this.#network.tellDebts()
+    this.#debts.ring()
   }
 
   async close(): Promise<void> {
     for (const stop of this.#unwatch) stop()
     await Promise.all([this.#tasks.stop('upkeep is closed'), this.#groups.close()])
     await this.#ledger.close()
+  }
+
+  /** Tells the leaders of other groups, not more often than they can do anything about it. */
+  async #tellDebts(signal: AbortSignal): Promise<never> {
+    for (;;) {
+      await this.#debts.wait(signal)
+      this.#network.tellDebts()
+      await sleep(this.#options.environment.timers, DEBTS_EVERY_MS, signal)
+    }
   }
 
   #start(): void {
@@ -322,6 +336,7 @@ export class UpkeepService implements Omit<Upkeep, 'verify'> {
     const desk = this.#desk
     if (desk === undefined) return
     this.#tasks.start('mend', signal => desk.run(signal))
+    this.#tasks.start('tell debts', signal => this.#tellDebts(signal))
     this.#tasks.start('follow drains', signal => this.#drains.run(signal))
     this.#unwatch.push(catalog.onLed(() => this.#groups.follow()))
     this.#unwatch.push(seats.onChange(() => this.#groups.peersChanged()))
