@@ -111,6 +111,8 @@ export class Client {
     const seen = this.#seen.get(key)
     if (seen === undefined) return this.#get(house, key)
     const { name: value } = seen
+    // All that hold nothing have one ETag, by which the condition could not tell them apart.
+    if (value !== undefined && bytesOf(value).length === 0) return this.#get(house, key)
     const condition = value === undefined ? { ifNoneMatch: '*' } : { ifMatch: etagOf(value) }
     return this.#put(house, key, { ...condition, expected: { value } })
   }

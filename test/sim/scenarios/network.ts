@@ -4,15 +4,16 @@ import type { HoldfastNode } from '../../../src/node/create-node.ts'
 import { checkHistory } from '../linearizability/checker.ts'
 import { HistoryRecorder } from '../linearizability/history.ts'
 import { BUCKET, Client, readWhole } from '../network/clients.ts'
-import { Troubles } from '../network/troubles.ts'
+import { NO_TROUBLES, Troubles } from '../network/troubles.ts'
 import { demand, type Scenario } from '../scenario.ts'
-import { Town } from '../town.ts'
+import { type House, Town } from '../town.ts'
 import type { World } from '../world.ts'
 
 /**
  * Whole peers, as `createNode` makes them, store objects of all sizes for clients, while processes
- * die and hang, power fails, wires are cut and slow. What clients see is linearizable, and never
- * anything but what was written. Once all is mended, every segment has all its fragments again, all
+ * die and hang, power fails, wires are cut and slow, disks rot, fill up, are slow and are lost, peers
+ * come and are drained, and ranges split. What clients see is linearizable, and never anything but
+ * what was written. Once all is mended, every segment has all its fragments again, all
  * peers tell the same, and any m peers may then go at once without an object becoming unreadable.
  */
 export const networkScenario: Scenario = {
@@ -23,8 +24,12 @@ export const networkScenario: Scenario = {
 
 const KEYS = ['a', 'b/1', 'b/2', 'c', 'd/e/f', 'ü']
 const GRACE_MS = 5_000
+/** Of the invite: more peers than ever come. */
+const USES = 100
 /** To come up, to find each other, to have voters. */
 const SETTLED_MS = 60_000
+/** For those to be replaced that have burnt, one after the other, in every group. */
+const VOTERS_MS = 240_000
 /** For all fragments to be whole again once nothing is wrong any more. */
 const WHOLE_MS = 120_000
 
@@ -42,14 +47,12 @@ class NetworkRun {
     failed: 0,
     unknown: 0,
     bytes: 0,
-    crashes: 0,
-    wipes: 0,
-    pauses: 0,
-    cuts: 0,
-    rot: 0,
     objects: 0,
+    ...NO_TROUBLES,
   }
   #lastNumber = 0
+  #lastHouse = 0
+  #token = ''
 
   constructor(world: World) {
     this.#world = world
@@ -73,7 +76,7 @@ class NetworkRun {
       [1, 4_097, 65_520, 70_000],
       [0, 4_096, 4_097, 200_000, 300_001],
     ])
-    const { counts } = { counts: this.#counts }
+    const counts = this.#counts
     const next = (): number => ++this.#lastNumber
     const clients = Array.from(
       { length: this.#random.pick([1, 2, 4]) },
@@ -88,10 +91,19 @@ class NetworkRun {
           counts,
         }),
     )
-    const everyMs = this.#random.pick([1_000, 4_000, 15_000])
+    const everyMs = this.#random.pick([1_000, 2_000, 6_000])
     const random = this.#random.fork('troubles')
     const atOnceMax = this.#bears
-    const troubles = new Troubles({ town: this.#town, random, atOnceMax, everyMs, counts })
+    const troubles = new Troubles({
+      town: this.#town,
+      random,
+      atOnceMax,
+      everyMs,
+      keys: KEYS,
+      build: () => this.#build(),
+      isWhole: async () => (await this.#whatIsMissing()) === '' && (await this.#hasVoters()),
+      counts,
+    })
     const work = [...clients, troubles].map(each => this.#minded(each.run()))
     await this.#world.sleep(durationMs)
     for (const each of [...clients, troubles]) each.stop()
@@ -108,25 +120,32 @@ class NetworkRun {
 
   async #settle(): Promise<void> {
     const town = this.#town
-    const node = { profile: 'fast', repairGraceMs: GRACE_MS } as const
-    const founder = town.add('p0', { node })
+    const founder = this.#build()
     demand(await town.until(SETTLED_MS, () => founder.node !== undefined), 'the founder is up')
-    const token = await (founder.node as HoldfastNode).invite({ uses: this.#size })
-    for (let at = 1; at < this.#size; at++) town.add(`p${at}`, { node, join: () => token })
+    this.#token = await (founder.node as HoldfastNode).invite({ uses: USES })
+    while (town.houses.size < this.#size) this.#build()
     const areUp = await town.until(SETTLED_MS, () => town.nodes.length === this.#size)
     demand(areUp, `${town.nodes.length} of ${this.#size} are up`)
     demand(await town.until(SETTLED_MS, () => this.#hasVoters()), 'the groups have voters')
     await (town.nodes[0] as HoldfastNode).createBucket(BUCKET)
   }
 
-  /** Every group has as many as it is to have. */
+  #build(): House {
+    const name = `p${this.#lastHouse++}`
+    const join = name === 'p0' ? {} : { join: () => this.#token }
+    return this.#town.add(name, { node: { profile: 'fast', repairGraceMs: GRACE_MS }, ...join })
+  }
+
+  /** Every group has as many as it is to have, and nobody who is gone. */
   async #hasVoters(): Promise<boolean> {
     const [node] = this.#town.nodes
-    const wanted = votersOf(this.#size)
+    const wanted = votersOf(this.#town.houses.size)
     const groups = (await node?.groups()) ?? []
-    const isWhole = groups.map(
-      ({ members }) => members.filter(({ role }) => role !== 'learner').length >= wanted,
-    )
+    const { houses } = this.#town
+    const isWhole = groups.map(({ members }) => {
+      const voters = members.filter(({ role }) => role !== 'learner')
+      return voters.length >= wanted && voters.every(({ peer }) => houses.has(peer))
+    })
     return groups.length >= 2 && isWhole.every(Boolean)
   }
 
@@ -139,24 +158,33 @@ class NetworkRun {
       house.machine.peer.resume()
       if (!house.machine.peer.isRunning) this.#town.start(house)
     }
-    const areUp = await this.#town.until(SETTLED_MS, () => this.#town.nodes.length === this.#size)
+    const { houses } = this.#town
+    const areUp = await this.#town.until(SETTLED_MS, () => this.#town.nodes.length === houses.size)
     demand(areUp, 'everybody comes back')
     let why = ''
     const isWhole = await this.#town.until(WHOLE_MS, async () => {
-      why = await this.#whatIsMissing()
+      why = await this.#whatIsMissing(this.#bears)
       return why === ''
     })
     demand(isWhole, `not whole within ${WHOLE_MS} ms: ${why}`)
+    demand(
+      await this.#town.until(VOTERS_MS, () => this.#hasVoters()),
+      'the groups have voters again',
+    )
   }
 
-  /** Says what keeps the network from being whole; empty if nothing does. */
-  async #whatIsMissing(): Promise<string> {
+  /**
+   * Says what keeps the network from being whole; empty if nothing does. What was written while few
+   * were there has to bear as much as the others, in the end.
+   */
+  async #whatIsMissing(bears = 0): Promise<string> {
     try {
       for (const key of KEYS) {
         const node = this.#random.pick(this.#town.nodes)
         const placement = await node.placement({ bucket: BUCKET, key })
         for (const { segment, margin, m } of placement.segments) {
-          if (margin < m) return `segment ${segment} of ${key} can lose ${margin} of ${m}`
+          const wanted = Math.max(m, bears)
+          if (margin < wanted) return `segment ${segment} of ${key} can lose ${margin} of ${wanted}`
         }
       }
       return ''
