@@ -49,7 +49,6 @@ export interface OpenedStore {
 
 export function openStore(options: OpenStoreOptions): OpenedStore {
   const { environment, catalog, peers, seats, coder, networkKey, networkId, secrets } = options
-  const nothing = (): void => undefined
   const { onFault = nothing, onLost = nothing, onDebt = nothing } = options
   const { clock, timers, random, network } = environment
   const pace = new PeerPace(clock, options.onLatency)
@@ -77,3 +76,5 @@ export function openStore(options: OpenStoreOptions): OpenedStore {
   })
   return { store, pace, close: () => keeper.close() }
 }
+
+const nothing = (): void => undefined

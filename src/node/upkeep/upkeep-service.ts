@@ -7,22 +7,15 @@
  * Everything it does can be done by somebody else at the same time, or twice, or half: placements
  * change under the revision they were decided on, and nobody drops a fragment unasked.
  */
-import type { Environment, PeerId } from '../../base/environment.ts'
+import type { PeerId } from '../../base/environment.ts'
 import { codeOf, HoldfastError } from '../../base/errors.ts'
 import { Tasks } from '../../base/tasks.ts'
-import { sleep } from '../../base/waiting.ts'
 import type { PlacedSegment } from '../../catalog/query-upkeep.ts'
 import type { ContentName } from '../../catalog/records.ts'
 import { hasItsFragments, type PeerView } from '../../placement/peer-view.ts'
 import type { Finding } from '../../storage/fragment-health.ts'
-import type { FragmentStore } from '../../storage/fragment-store.ts'
-import type { Catalog } from '../catalog/catalog.ts'
-import type { Coder } from '../coder/coder.ts'
-import type { FragmentPeers } from '../fragments/fragment-peers.ts'
 import type { OriginSeal } from '../fragments/origin-seal.ts'
-import type { NodeKv } from '../kv/node-kv.ts'
 import type { ReadFault } from '../store/object-reads.ts'
-import type { Seats } from '../store/seats.ts'
 import type { CallOptions, SegmentPlacement } from '../store/store.ts'
 import type {
   DrainPlan,
@@ -36,8 +29,8 @@ import type {
   VerifiedFragment,
 } from '../store/upkeep.ts'
 import { AuditScores } from './audit-scores.ts'
-import { Bell } from './bell.ts'
 import { ByteBudget } from './byte-budget.ts'
+import { DebtBell } from './debt-bell.ts'
 import { Drains } from './drains.ts'
 import { FaultDesk, type FragmentFault } from './fault-desk.ts'
 import { Foreground } from './foreground.ts'
@@ -59,36 +52,12 @@ import { SegmentCutter } from './segment-cutter.ts'
 import type { FragmentStanding } from './standing.ts'
 import { REPAIRS_MAX } from './upkeep-messages.ts'
 import { UpkeepNetwork } from './upkeep-network.ts'
+import type { UpkeepOptions } from './upkeep-options.ts'
 import { UPKEEP, type UpkeepSettings } from './upkeep-settings.ts'
 import { VerifiedBook } from './verified-book.ts'
 import { verifyNow } from './verify-now.ts'
 
-export interface UpkeepOptions {
-  /** The disk is the ledger's own. */
-  readonly environment: Environment
-  readonly catalog: Catalog
-  readonly seats: Seats
-  readonly kv: Pick<NodeKv, 'put' | 'delete' | 'list'>
-  /** Who leads a group of the catalog, as far as is known. @default nobody is asked */
-  readonly leaderOf?: (group: number) => Promise<PeerId | undefined>
-  readonly peers: FragmentPeers
-  /** This peer's own. */
-  readonly store: FragmentStore
-  readonly coder: Coder
-  /** Undefined on a peer without the network's key: it looks after its own fragments only. */
-  readonly seal: OriginSeal | undefined
-  /** 32 bytes. */
-  readonly networkId: Uint8Array
-  /** What nobody can foretell. */
-  readonly secrets: (sizeBytes: number) => Uint8Array
-  readonly settings?: Partial<UpkeepSettings>
-  /** Told of what nobody expects. */
-  readonly onFailure: (error: unknown) => void
-}
-
 const REPAIRS_DEFAULT = 100
-/** Between two words about debts. */
-const DEBTS_EVERY_MS = 1_000
 
 export class UpkeepService implements Omit<Upkeep, 'verify'> {
   /** To be told of every answer that somebody waited for. */
@@ -108,7 +77,7 @@ export class UpkeepService implements Omit<Upkeep, 'verify'> {
   readonly #desk: FaultDesk | undefined
   readonly #groups: LedGroups
   readonly #tasks: Tasks
-  readonly #debts = new Bell()
+  readonly #debts: DebtBell
   readonly #unwatch: (() => void)[] = []
 
   /** Opens the ledger and begins. @throws {HoldfastError} `DISK_*` */
@@ -134,6 +103,7 @@ export class UpkeepService implements Omit<Upkeep, 'verify'> {
     this.foreground = new Foreground(clock)
     this.#tasks = new Tasks({ onFailure: ({ error }) => onFailure(error) })
     this.#network = new UpkeepNetwork({ network, timers, seats, views: () => seats.views() })
+    this.#debts = new DebtBell(timers, () => this.#network.tellDebts())
     const askOthers = this.#network.claim.bind(this.#network)
     this.#claims = new FragmentClaims({ catalog, seal, askOthers })
     this.#tools = seal === undefined ? undefined : this.#makeTools(seal)
@@ -317,15 +287,6 @@ export class UpkeepService implements Omit<Upkeep, 'verify'> {
     await this.#ledger.close()
   }
 
-  /** Tells the leaders of other groups, not more often than they can do anything about it. */
-  async #tellDebts(signal: AbortSignal): Promise<never> {
-    for (;;) {
-      await this.#debts.wait(signal)
-      this.#network.tellDebts()
-      await sleep(this.#options.environment.timers, DEBTS_EVERY_MS, signal)
-    }
-  }
-
   #start(): void {
     const { catalog, seats } = this.#options
     this.#serve()
@@ -336,7 +297,7 @@ export class UpkeepService implements Omit<Upkeep, 'verify'> {
     const desk = this.#desk
     if (desk === undefined) return
     this.#tasks.start('mend', signal => desk.run(signal))
-    this.#tasks.start('tell debts', signal => this.#tellDebts(signal))
+    this.#tasks.start('tell debts', signal => this.#debts.run(signal))
     this.#tasks.start('follow drains', signal => this.#drains.run(signal))
     this.#unwatch.push(catalog.onLed(() => this.#groups.follow()))
     this.#unwatch.push(seats.onChange(() => this.#groups.peersChanged()))
