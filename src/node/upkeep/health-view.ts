@@ -1,6 +1,32 @@
 import type { PeerId } from '../../base/environment.ts'
 import type { HealthView } from '../store/upkeep.ts'
+import type { AuditScores } from './audit-scores.ts'
 import type { HealthShare } from './health-share.ts'
+import type { LedGroups } from './led-groups.ts'
+import type { Books } from './repair-books.ts'
+
+/** What this peer says of the groups it leads. */
+export function ownHealth({
+  groups,
+  books,
+  scores,
+  faults,
+  graceMs,
+}: {
+  readonly groups: Pick<LedGroups, 'status' | 'health'>
+  readonly books: Pick<Books, 'totals' | 'lastMinute'>
+  readonly scores: Pick<AuditScores, 'totals' | 'audited'>
+  /** That wait to be mended. */
+  readonly faults: number
+  readonly graceMs: number
+}): HealthShare {
+  const { waiting, running, short } = groups.status
+  const { segments: repairedSegments, bytes: repairedBytes } = books.totals
+  const { segments: lastMinute, overMs: lastMinuteMs } = books.lastMinute
+  const done = { repairedSegments, repairedBytes, lastMinute, lastMinuteMs }
+  const repair = { waiting: waiting + faults, running, short, ...done, graceMs }
+  return { groups: groups.health, repair, audits: scores.totals, audited: scores.audited }
+}
 
 /** What a leader has said. */
 export interface HeardHealth {

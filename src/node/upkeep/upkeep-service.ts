@@ -39,7 +39,7 @@ import { FragmentClaims } from './fragment-claims.ts'
 import { FragmentMover } from './fragment-mover.ts'
 import { type GroupParts, GroupUpkeep } from './group-upkeep.ts'
 import type { HealthShare } from './health-share.ts'
-import { joinedHealth } from './health-view.ts'
+import { joinedHealth, ownHealth } from './health-view.ts'
 import { drainPlan, HELD_MAX, heldFragments, type HeldOptions } from './held-fragments.ts'
 import { LedGroups } from './led-groups.ts'
 import { nameOf } from './listed-segment.ts'
@@ -447,20 +447,13 @@ export class UpkeepService implements Omit<Upkeep, 'verify'> {
   }
 
   get #health(): HealthShare {
-    const { waiting, running, short } = this.#groups.status
-    const { segments: repairedSegments, bytes: repairedBytes } = this.#books.totals
-    const repair = {
-      waiting: waiting + (this.#desk?.waiting ?? 0),
-      running,
-      short,
-      repairedSegments,
-      repairedBytes,
-      lastMinute: this.#books.lastMinute.segments,
-      lastMinuteMs: this.#books.lastMinute.overMs,
+    return ownHealth({
+      groups: this.#groups,
+      books: this.#books,
+      scores: this.#scores,
+      faults: this.#desk?.waiting ?? 0,
       graceMs: this.#settings.graceMs,
-    }
-    const { totals: audits, audited } = this.#scores
-    return { groups: this.#groups.health, repair, audits, audited }
+    })
   }
 
   get #held(): HeldOptions {
