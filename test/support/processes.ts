@@ -14,6 +14,8 @@ export interface Announcement {
   readonly peer: string
   readonly addresses: readonly string[]
   readonly gateway: string
+  /** Logs in whoever follows it first. */
+  readonly console: string
   readonly token?: string
   /** The first access key, of who founded the network. */
   readonly key?: { readonly id: string; readonly secret: string }
