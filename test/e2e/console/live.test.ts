@@ -134,7 +134,7 @@ describe('what the console is told of three peers', () => {
     const following = browser.follow('live=overview,peers&matrix=sea/file').catch(() => undefined)
     const isWell = async (): Promise<boolean> =>
       browser.overview?.level === 'healthy' &&
-      /can lose any one peer$/.test(browser.overview.sentence) &&
+      browser.overview.sentence.endsWith('can lose any one peer') &&
       [...browser.peers.values()].every(({ state }) => state === 'alive') &&
       browser.segments.get(0)?.margin === 1
     const say = (): string => JSON.stringify([browser.overview?.sentence, browser.holders])
