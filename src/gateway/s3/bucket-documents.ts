@@ -143,21 +143,24 @@ const publicAccess: Kind<PublicAccess> = {
     ),
 }
 
-export const getBucketCors: Run = getter(cors)
-export const putBucketCors: Run = putter(cors)
-export const deleteBucketCors: Run = remover(cors)
-export const getBucketLifecycle: Run = getter(lifecycle)
-export const putBucketLifecycle: Run = putter(lifecycle)
-export const deleteBucketLifecycle: Run = remover(lifecycle)
-export const getBucketTagging: Run = getter(tagging)
-export const putBucketTagging: Run = putter(tagging)
-export const deleteBucketTagging: Run = remover(tagging)
-export const getBucketWebsite: Run = getter(website)
-export const putBucketWebsite: Run = putter(website)
-export const deleteBucketWebsite: Run = remover(website)
-export const getPublicAccessBlock: Run = getter(publicAccess)
-export const putPublicAccessBlock: Run = putter(publicAccess)
-export const deletePublicAccessBlock: Run = remover(publicAccess)
+/** What is kept as it was given: told, replaced, taken away. */
+export interface Document {
+  readonly get: Run
+  readonly put: Run
+  readonly remove: Run
+}
+
+const document = <Value>(kind: Kind<Value>): Document => ({
+  get: getter(kind),
+  put: putter(kind),
+  remove: remover(kind),
+})
+
+export const bucketCors: Document = document(cors)
+export const bucketLifecycle: Document = document(lifecycle)
+export const bucketTagging: Document = document(tagging)
+export const bucketWebsite: Document = document(website)
+export const publicAccessBlock: Document = document(publicAccess)
 
 function getter<Value>({ name, absent: [code, message], write }: Kind<Value>): Run {
   return async call => {
@@ -191,7 +194,7 @@ async function keep(call: S3Call, name: string, bytes: Uint8Array | undefined): 
   call.facts.forget(bucket)
 }
 
-export async function getBucketPolicy(call: S3Call): Promise<S3Answer> {
+async function getBucketPolicy(call: S3Call): Promise<S3Answer> {
   const bytes = await kept(call, 'policy')
   if (bytes === undefined) throw noPolicy()
   const headers = { 'content-type': 'application/json' }
@@ -203,7 +206,7 @@ const noPolicy = (): S3Error =>
 
 const POLICY_BYTES_MAX = 20_480
 
-export async function putBucketPolicy(call: S3Call): Promise<S3Answer> {
+async function putBucketPolicy(call: S3Call): Promise<S3Answer> {
   const text = await readDocument(call)
   const bucket = bucketOf(call)
   if (Buffer.byteLength(text) > POLICY_BYTES_MAX)
@@ -219,7 +222,7 @@ export async function putBucketPolicy(call: S3Call): Promise<S3Answer> {
   return NO_CONTENT
 }
 
-export async function deleteBucketPolicy(call: S3Call): Promise<S3Answer> {
+async function deleteBucketPolicy(call: S3Call): Promise<S3Answer> {
   await keep(call, 'policy', undefined)
   return NO_CONTENT
 }
@@ -232,8 +235,14 @@ export async function getBucketPolicyStatus(call: S3Call): Promise<S3Answer> {
   return ok(rootElement('PolicyStatus', element('IsPublic', is)))
 }
 
+export const bucketPolicy: Document = {
+  get: getBucketPolicy,
+  put: putBucketPolicy,
+  remove: deleteBucketPolicy,
+}
+
 /** Everything is encrypted, always. */
-export async function getBucketEncryption(call: S3Call): Promise<S3Answer> {
+async function getBucketEncryption(call: S3Call): Promise<S3Answer> {
   await call.store.bucket(bucketOf(call), { signal: call.signal })
   return ok(
     rootElement(
@@ -247,7 +256,7 @@ export async function getBucketEncryption(call: S3Call): Promise<S3Answer> {
   )
 }
 
-export async function putBucketEncryption(call: S3Call): Promise<S3Answer> {
+async function putBucketEncryption(call: S3Call): Promise<S3Answer> {
   const root = demandRoot(readXml(await readDocument(call)), 'ServerSideEncryptionConfiguration')
   const rule = childOf(root, 'Rule')
   const wanted = rule && childOf(rule, 'ApplyServerSideEncryptionByDefault')
@@ -258,9 +267,15 @@ export async function putBucketEncryption(call: S3Call): Promise<S3Answer> {
   return { status: 200 }
 }
 
-export async function deleteBucketEncryption(call: S3Call): Promise<S3Answer> {
+async function deleteBucketEncryption(call: S3Call): Promise<S3Answer> {
   await call.store.bucket(bucketOf(call), { signal: call.signal })
   return NO_CONTENT
+}
+
+export const bucketEncryption: Document = {
+  get: getBucketEncryption,
+  put: putBucketEncryption,
+  remove: deleteBucketEncryption,
 }
 
 /** There are no access lists that could grant anything, so the owner of the bucket owns its objects. */

@@ -25,15 +25,9 @@ export interface Operation {
   readonly action: string
   readonly ability: Ability
   /** It asks itself, for each object that it is about. */
-  readonly asksItself?: true
+  readonly asksItself: boolean
   readonly run: (call: S3Call) => Promise<S3Answer | undefined>
 }
-
-const operation = (action: string, ability: Ability, run: Operation['run']): Operation => ({
-  action: `s3:${action}`,
-  ability,
-  run,
-})
 
 /** Policies have other words for the same done to a version that is named. */
 const versioned: ReadonlyMap<string, string> = new Map([
@@ -49,158 +43,101 @@ const versioned: ReadonlyMap<string, string> = new Map([
 export const actionOf = ({ action }: Operation, { query }: Target): string =>
   query.has('versionId') ? (versioned.get(action) ?? action) : action
 
-/** Method, what is addressed, and the part of it. */
-const operations: ReadonlyMap<string, Operation> = new Map<string, Operation>([
-  ['GET service', operation('ListAllMyBuckets', 'list', buckets.listBuckets)],
+type Row = readonly [request: string, action: string, ability: Ability, run: Operation['run']]
 
-  ['PUT bucket', operation('CreateBucket', 'admin', buckets.createBucket)],
-  ['HEAD bucket', operation('ListBucket', 'list', buckets.headBucket)],
-  ['DELETE bucket', operation('DeleteBucket', 'admin', buckets.deleteBucket)],
-  ['GET bucket', operation('ListBucket', 'list', listObjects)],
-  ['GET bucket list-type', operation('ListBucket', 'list', listObjectsV2)],
-  ['GET bucket versions', operation('ListBucketVersions', 'list', listObjectVersions)],
-  ['GET bucket uploads', operation('ListBucketMultipartUploads', 'list', listMultipartUploads)],
-  ['GET bucket location', operation('GetBucketLocation', 'list', buckets.getBucketLocation)],
-  ['GET bucket versioning', operation('GetBucketVersioning', 'list', buckets.getBucketVersioning)],
-  ['PUT bucket versioning', operation('PutBucketVersioning', 'admin', buckets.putBucketVersioning)],
-  [
-    'POST bucket delete',
-    { ...operation('DeleteObject', 'write', deleteObjects), asksItself: true },
-  ],
-  ['GET bucket acl', operation('GetBucketAcl', 'list', getBucketAcl)],
-  ['PUT bucket acl', operation('PutBucketAcl', 'admin', putBucketAcl)],
-  [
-    'GET bucket object-lock',
-    operation('GetBucketObjectLockConfiguration', 'list', buckets.getObjectLockConfiguration),
-  ],
-  [
-    'PUT bucket object-lock',
-    operation('PutBucketObjectLockConfiguration', 'admin', buckets.putObjectLockConfiguration),
-  ],
-  ['GET bucket cors', operation('GetBucketCORS', 'admin', documents.getBucketCors)],
-  ['PUT bucket cors', operation('PutBucketCORS', 'admin', documents.putBucketCors)],
-  ['DELETE bucket cors', operation('PutBucketCORS', 'admin', documents.deleteBucketCors)],
-  [
-    'GET bucket lifecycle',
-    operation('GetLifecycleConfiguration', 'admin', documents.getBucketLifecycle),
-  ],
-  [
-    'PUT bucket lifecycle',
-    operation('PutLifecycleConfiguration', 'admin', documents.putBucketLifecycle),
-  ],
-  [
-    'DELETE bucket lifecycle',
-    operation('PutLifecycleConfiguration', 'admin', documents.deleteBucketLifecycle),
-  ],
-  ['GET bucket policy', operation('GetBucketPolicy', 'admin', documents.getBucketPolicy)],
-  ['PUT bucket policy', operation('PutBucketPolicy', 'admin', documents.putBucketPolicy)],
-  ['DELETE bucket policy', operation('DeleteBucketPolicy', 'admin', documents.deleteBucketPolicy)],
-  [
-    'GET bucket policyStatus',
-    operation('GetBucketPolicyStatus', 'admin', documents.getBucketPolicyStatus),
-  ],
-  ['GET bucket tagging', operation('GetBucketTagging', 'admin', documents.getBucketTagging)],
-  ['PUT bucket tagging', operation('PutBucketTagging', 'admin', documents.putBucketTagging)],
-  ['DELETE bucket tagging', operation('PutBucketTagging', 'admin', documents.deleteBucketTagging)],
-  ['GET bucket website', operation('GetBucketWebsite', 'admin', documents.getBucketWebsite)],
-  ['PUT bucket website', operation('PutBucketWebsite', 'admin', documents.putBucketWebsite)],
-  [
-    'DELETE bucket website',
-    operation('DeleteBucketWebsite', 'admin', documents.deleteBucketWebsite),
-  ],
-  [
-    'GET bucket publicAccessBlock',
-    operation('GetBucketPublicAccessBlock', 'admin', documents.getPublicAccessBlock),
-  ],
-  [
-    'PUT bucket publicAccessBlock',
-    operation('PutBucketPublicAccessBlock', 'admin', documents.putPublicAccessBlock),
-  ],
-  [
-    'DELETE bucket publicAccessBlock',
-    operation('PutBucketPublicAccessBlock', 'admin', documents.deletePublicAccessBlock),
-  ],
-  [
-    'GET bucket encryption',
-    operation('GetEncryptionConfiguration', 'list', documents.getBucketEncryption),
-  ],
-  [
-    'PUT bucket encryption',
-    operation('PutEncryptionConfiguration', 'admin', documents.putBucketEncryption),
-  ],
-  [
-    'DELETE bucket encryption',
-    operation('PutEncryptionConfiguration', 'admin', documents.deleteBucketEncryption),
-  ],
-  [
-    'GET bucket ownershipControls',
-    operation('GetBucketOwnershipControls', 'admin', documents.getOwnershipControls),
-  ],
-  [
-    'PUT bucket ownershipControls',
-    operation('PutBucketOwnershipControls', 'admin', documents.putOwnershipControls),
-  ],
-  [
-    'GET bucket logging',
-    operation('GetBucketLogging', 'admin', documents.nothingConfigured('BucketLoggingStatus')),
-  ],
-  [
-    'GET bucket notification',
-    operation(
-      'GetBucketNotification',
-      'admin',
-      documents.nothingConfigured('NotificationConfiguration'),
-    ),
-  ],
-  [
-    'GET bucket accelerate',
-    operation(
-      'GetAccelerateConfiguration',
-      'admin',
-      documents.nothingConfigured('AccelerateConfiguration'),
-    ),
-  ],
-  [
-    'GET bucket requestPayment',
-    operation('GetBucketRequestPayment', 'list', documents.getRequestPayment),
-  ],
-  [
-    'GET bucket replication',
-    operation(
-      'GetReplicationConfiguration',
-      'admin',
-      documents.neverConfigured(
-        'ReplicationConfigurationNotFoundError',
-        'The replication configuration was not found',
-      ),
-    ),
-  ],
+/** A document of a bucket, which its administrator reads and writes. */
+const documented = (
+  query: string,
+  noun: string,
+  { get, put, remove }: documents.Document,
+  // S3 has a word of its own for taking away only some of them.
+  removal: 'Delete' | 'Put' = 'Put',
+): readonly Row[] => [
+  [`GET bucket ${query}`, `Get${noun}`, 'admin', get],
+  [`PUT bucket ${query}`, `Put${noun}`, 'admin', put],
+  [`DELETE bucket ${query}`, `${removal}${noun}`, 'admin', remove],
+]
 
-  ['GET object', operation('GetObject', 'read', getObject)],
-  ['HEAD object', operation('GetObject', 'read', headObject)],
-  ['PUT object', operation('PutObject', 'write', putObject)],
-  ['PUT object copy', operation('PutObject', 'write', copyObject)],
-  ['DELETE object', operation('DeleteObject', 'write', deleteObject)],
-  ['GET object acl', operation('GetObjectAcl', 'read', extras.getObjectAcl)],
-  ['PUT object acl', operation('PutObjectAcl', 'write', putObjectAcl)],
-  ['GET object tagging', operation('GetObjectTagging', 'read', extras.getObjectTagging)],
-  ['PUT object tagging', operation('PutObjectTagging', 'write', extras.putObjectTagging)],
-  ['DELETE object tagging', operation('DeleteObjectTagging', 'write', extras.deleteObjectTagging)],
-  ['GET object retention', operation('GetObjectRetention', 'read', extras.getObjectRetention)],
-  ['PUT object retention', operation('PutObjectRetention', 'write', extras.putObjectRetention)],
-  ['GET object legal-hold', operation('GetObjectLegalHold', 'read', extras.getObjectLegalHold)],
-  ['PUT object legal-hold', operation('PutObjectLegalHold', 'write', extras.putObjectLegalHold)],
-  ['GET object attributes', operation('GetObjectAttributes', 'read', extras.getObjectAttributes)],
-  ['POST object uploads', operation('PutObject', 'write', parts.createMultipartUpload)],
-  ['PUT object uploadId', operation('PutObject', 'write', parts.uploadPart)],
-  ['PUT object uploadId copy', operation('PutObject', 'write', parts.uploadPartCopy)],
-  ['GET object uploadId', operation('ListMultipartUploadParts', 'list', parts.listParts)],
-  ['POST object uploadId', operation('PutObject', 'write', completeMultipartUpload)],
-  [
-    'DELETE object uploadId',
-    operation('AbortMultipartUpload', 'write', parts.abortMultipartUpload),
-  ],
-])
+const noReplication = documents.neverConfigured(
+  'ReplicationConfigurationNotFoundError',
+  'The replication configuration was not found',
+)
+const noLogging = documents.nothingConfigured('BucketLoggingStatus')
+const noNotification = documents.nothingConfigured('NotificationConfiguration')
+const noAcceleration = documents.nothingConfigured('AccelerateConfiguration')
+const lock = 'BucketObjectLockConfiguration'
+const encryption = 'EncryptionConfiguration'
+const ownership = 'BucketOwnershipControls'
+
+/** Method, what is addressed, and the part of it; what policies call it; who may; what does it. */
+const rows: readonly Row[] = [
+  ['GET service', 'ListAllMyBuckets', 'list', buckets.listBuckets],
+
+  ['PUT bucket', 'CreateBucket', 'admin', buckets.createBucket],
+  ['HEAD bucket', 'ListBucket', 'list', buckets.headBucket],
+  ['DELETE bucket', 'DeleteBucket', 'admin', buckets.deleteBucket],
+  ['GET bucket', 'ListBucket', 'list', listObjects],
+  ['GET bucket list-type', 'ListBucket', 'list', listObjectsV2],
+  ['GET bucket versions', 'ListBucketVersions', 'list', listObjectVersions],
+  ['GET bucket uploads', 'ListBucketMultipartUploads', 'list', listMultipartUploads],
+  ['GET bucket location', 'GetBucketLocation', 'list', buckets.getBucketLocation],
+  ['GET bucket versioning', 'GetBucketVersioning', 'list', buckets.getBucketVersioning],
+  ['PUT bucket versioning', 'PutBucketVersioning', 'admin', buckets.putBucketVersioning],
+  ['POST bucket delete', 'DeleteObject', 'write', deleteObjects],
+  ['GET bucket acl', 'GetBucketAcl', 'list', getBucketAcl],
+  ['PUT bucket acl', 'PutBucketAcl', 'admin', putBucketAcl],
+  ['GET bucket object-lock', `Get${lock}`, 'list', buckets.getObjectLockConfiguration],
+  ['PUT bucket object-lock', `Put${lock}`, 'admin', buckets.putObjectLockConfiguration],
+  ...documented('cors', 'BucketCORS', documents.bucketCors),
+  ...documented('lifecycle', 'LifecycleConfiguration', documents.bucketLifecycle),
+  ...documented('policy', 'BucketPolicy', documents.bucketPolicy, 'Delete'),
+  ...documented('tagging', 'BucketTagging', documents.bucketTagging),
+  ...documented('website', 'BucketWebsite', documents.bucketWebsite, 'Delete'),
+  ...documented('publicAccessBlock', 'BucketPublicAccessBlock', documents.publicAccessBlock),
+  ['GET bucket encryption', `Get${encryption}`, 'list', documents.bucketEncryption.get],
+  ['PUT bucket encryption', `Put${encryption}`, 'admin', documents.bucketEncryption.put],
+  ['DELETE bucket encryption', `Put${encryption}`, 'admin', documents.bucketEncryption.remove],
+  ['GET bucket policyStatus', 'GetBucketPolicyStatus', 'admin', documents.getBucketPolicyStatus],
+  ['GET bucket ownershipControls', `Get${ownership}`, 'admin', documents.getOwnershipControls],
+  ['PUT bucket ownershipControls', `Put${ownership}`, 'admin', documents.putOwnershipControls],
+  ['GET bucket logging', 'GetBucketLogging', 'admin', noLogging],
+  ['GET bucket notification', 'GetBucketNotification', 'admin', noNotification],
+  ['GET bucket accelerate', 'GetAccelerateConfiguration', 'admin', noAcceleration],
+  ['GET bucket requestPayment', 'GetBucketRequestPayment', 'list', documents.getRequestPayment],
+  ['GET bucket replication', 'GetReplicationConfiguration', 'admin', noReplication],
+
+  ['GET object', 'GetObject', 'read', getObject],
+  ['HEAD object', 'GetObject', 'read', headObject],
+  ['PUT object', 'PutObject', 'write', putObject],
+  ['PUT object copy', 'PutObject', 'write', copyObject],
+  ['DELETE object', 'DeleteObject', 'write', deleteObject],
+  ['GET object acl', 'GetObjectAcl', 'read', extras.getObjectAcl],
+  ['PUT object acl', 'PutObjectAcl', 'write', putObjectAcl],
+  ['GET object tagging', 'GetObjectTagging', 'read', extras.getObjectTagging],
+  ['PUT object tagging', 'PutObjectTagging', 'write', extras.putObjectTagging],
+  ['DELETE object tagging', 'DeleteObjectTagging', 'write', extras.deleteObjectTagging],
+  ['GET object retention', 'GetObjectRetention', 'read', extras.getObjectRetention],
+  ['PUT object retention', 'PutObjectRetention', 'write', extras.putObjectRetention],
+  ['GET object legal-hold', 'GetObjectLegalHold', 'read', extras.getObjectLegalHold],
+  ['PUT object legal-hold', 'PutObjectLegalHold', 'write', extras.putObjectLegalHold],
+  ['GET object attributes', 'GetObjectAttributes', 'read', extras.getObjectAttributes],
+  ['POST object uploads', 'PutObject', 'write', parts.createMultipartUpload],
+  ['PUT object uploadId', 'PutObject', 'write', parts.uploadPart],
+  ['PUT object uploadId copy', 'PutObject', 'write', parts.uploadPartCopy],
+  ['GET object uploadId', 'ListMultipartUploadParts', 'list', parts.listParts],
+  ['POST object uploadId', 'PutObject', 'write', completeMultipartUpload],
+  ['DELETE object uploadId', 'AbortMultipartUpload', 'write', parts.abortMultipartUpload],
+]
+
+/** They ask for each object that they are about whether they may. */
+const askingThemselves: ReadonlySet<Operation['run']> = new Set([deleteObjects])
+
+const operations: ReadonlyMap<string, Operation> = new Map(
+  rows.map(([request, action, ability, run]) => [
+    request,
+    { action: `s3:${action}`, ability, run, asksItself: askingThemselves.has(run) },
+  ]),
+)
 
 /** What of a bucket or object a query may name: S3's words for it, ours and those we do not have. */
 const known = new Set([...operations.keys()].map(name => name.split(' ')[2] ?? ''))

@@ -157,7 +157,7 @@ export class S3Gateway {
     const known = await this.#authenticate(request, target)
     const call = this.#callOf(asked, { target, requestId, ...known })
     checkOwner(request)
-    if (operation.asksItself !== true)
+    if (!operation.asksItself)
       await authorize(
         { key: call.key, request, query: target.query, facts },
         {
