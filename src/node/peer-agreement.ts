@@ -166,6 +166,7 @@ class FullAgreement implements PeerAgreement {
       },
       states: async snapshots => machines.openStates(await part.openStates(snapshots), snapshots),
       runs: machines.runs,
+      compactionOf: machines.compactionOf,
       halted: machines.halted,
       nameOf: machines.nameOf,
       changed: part.changed,

@@ -122,6 +122,8 @@ export interface MachineLimits {
   readonly eventsMax: number
   /** And their size. @default 16,777,216 */
   readonly eventBytesMax: number
+  /** Commands after which the state is written down anew, and older ones are let go. @default 65,536 */
+  readonly snapshotEntries: number
 }
 
 export const machineLimits: MachineLimits = {
@@ -132,6 +134,7 @@ export const machineLimits: MachineLimits = {
   timersMax: 65_536,
   eventsMax: 65_536,
   eventBytesMax: 16_777_216,
+  snapshotEntries: 65_536,
 }
 
 /** A row's key, an idempotency key, a timer's name. */

@@ -39,6 +39,8 @@ export interface ConsensusOptions {
   readonly states: (snapshots: SnapshotStore) => ReplicaStates | Promise<ReplicaStates>
   readonly raft?: Partial<RaftOptions>
   readonly compaction?: CompactionOptions
+  /** The same for single groups; undefined for those that have nothing of their own. */
+  readonly compactionOf?: ((group: number) => CompactionOptions | undefined) | undefined
   /** Runs something when this turn's events are done. @default as a microtask */
   readonly afterTurn?: (work: () => void) => void
   /** Whether this peer can run a group; one that it cannot waits on the disk. @default all */
@@ -382,7 +384,8 @@ export class ConsensusNode {
   }
 
   #run(group: number, found: FoundGroup, state: ReplicaState): void {
-    const { environment, wal, raft = {}, compaction = {}, changed, meter } = this.#options
+    const { environment, wal, raft = {}, compactionOf, changed, meter } = this.#options
+    const compaction = compactionOf?.(group) ?? this.#options.compaction ?? {}
     const { clock, random } = environment
     const replica = new RaftGroup(
       {

@@ -56,6 +56,8 @@ export interface SystemGroupOptions {
   readonly networkId: Uint8Array
   readonly raft: Partial<RaftOptions>
   readonly compaction?: CompactionOptions
+  /** See `ConsensusOptions`. */
+  readonly compactionOf?: (group: number) => CompactionOptions | undefined
   /** Whether a peer may take part: a full member. */
   readonly admits: (peer: PeerId) => boolean
   /** The full members that can have a replica of a group, which has so many voters. */
@@ -128,6 +130,7 @@ export class SystemGroup {
         states: options.states ?? systemStates,
         raft: options.raft,
         compaction: options.compaction ?? {},
+        compactionOf: options.compactionOf,
         afterTurn: options.afterTurn,
         runs: options.runs,
         halted: options.halted,

@@ -79,9 +79,9 @@ export class MachineClient implements MachineHandle {
   }
 
   async submit(command: unknown, options: SubmitOptions = {}): Promise<Receipt> {
-    const { key, files = {} } = options
+    const { key, fingerprint = command, files = {} } = options
     checkKey(key)
-    const print = key === undefined ? undefined : printOf(textOf(command, 'command'))
+    const print = key === undefined ? undefined : printOf(textOf(fingerprint, 'command'))
     const limits = limitsOf(options)
     if (Object.keys(files).length > 0) {
       return this.#submitWith(files, { type: 'command', command, key, print }, limits)

@@ -39,6 +39,8 @@ export interface MachineHandle<
 export interface SubmitOptions {
   /** Up to 512 characters. */
   readonly key?: string | undefined
+  /** What of a command its copies have in common, as JSON. @default all of it */
+  readonly fingerprint?: unknown
   /**
    * Files that are stored with the command, by name: they are durable before it takes effect, and are
    * deleted if it does not. The reducer finds them in `context.files`.

@@ -8,6 +8,7 @@ import { Tasks } from '../../base/tasks.ts'
 import type { MachineDefinition } from '../../consensus/application/definition.ts'
 import { CatalogReach } from '../catalog/catalog-reach.ts'
 import type { ConsensusNode } from '../consensus/consensus-node.ts'
+import type { CompactionOptions } from '../consensus/raft-group.ts'
 import type { ReplicaStates } from '../consensus/replica-state.ts'
 import type { SnapshotStore } from '../consensus/snapshot-store.ts'
 import type { KvClient } from '../kv/kv-client.ts'
@@ -38,6 +39,9 @@ export interface MachinesPlace {
   readonly kv: KvClient
 }
 
+/** For replicas that lag. */
+const KEPT_ENTRIES_MAX = 4_096
+
 export class MachinesPart {
   readonly #options: MachinesPartOptions
   readonly #states: MachineStates
@@ -65,6 +69,14 @@ export class MachinesPart {
   /** Whether this peer's program has what a group runs. */
   readonly runs = (group: number): boolean =>
     !isMachineGroup(group) || this.#states.nameOf(group) !== undefined
+
+  /** How often the state of a machine is written down. */
+  readonly compactionOf = (group: number): CompactionOptions | undefined => {
+    const definition = this.#options.machines[this.#states.nameOf(group) ?? '']
+    const snapshotEntries = definition?.limits?.snapshotEntries
+    if (snapshotEntries === undefined) return undefined
+    return { snapshotEntries, keptEntries: Math.min(KEPT_ENTRIES_MAX, snapshotEntries) }
+  }
 
   readonly nameOf = (group: number): string | undefined => this.#states.nameOf(group)
 

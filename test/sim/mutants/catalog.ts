@@ -8,6 +8,7 @@ import { catalogMutants } from './catalog-mutants.ts'
 import { clockMutants } from './clock-mutants.ts'
 import { fragmentMutants } from './fragment-mutants.ts'
 import { groupMutants } from './group-mutants.ts'
+import { machineMutants } from './machine-mutants.ts'
 import { membershipMutants } from './membership-mutants.ts'
 import type { Mutant } from './mutant.ts'
 import { raftMutants } from './raft-mutants.ts'
@@ -31,4 +32,5 @@ export const mutants: readonly Mutant[] = [
   ...catalogMutants,
   ...catalogGroupMutants,
   ...upkeepMutants,
+  ...machineMutants,
 ]

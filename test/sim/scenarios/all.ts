@@ -9,6 +9,7 @@ import { fragmentsScenario } from './fragments.ts'
 import { kvScenario } from './kv.ts'
 import { membershipScenario } from './membership.ts'
 import { networkScenario } from './network.ts'
+import { paymentsScenario } from './payments.ts'
 import { placementScenario } from './placement.ts'
 import { raftScenario } from './raft.ts'
 import { upkeepScenario } from './upkeep.ts'
@@ -33,5 +34,6 @@ export const scenarios: ReadonlyMap<string, Scenario> = new Map(
     placementScenario,
     upkeepScenario,
     networkScenario,
+    paymentsScenario,
   ].map(scenario => [scenario.name, scenario]),
 )
