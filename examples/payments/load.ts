@@ -5,7 +5,8 @@
  *
  *     SERVERS=… PAYMENTS=10000 CLIENTS=64 REPEATS=0.3 node load.ts
  *
- * Follows on its input where servers are; says on its output, as lines of JSON, what it sees.
+ * Is told on its input where servers are, and when to audit; says on its output what it sees: lines
+ * of JSON, both.
  */
 import { createHash, randomUUID } from 'node:crypto'
 import { createInterface } from 'node:readline'
@@ -35,6 +36,11 @@ export interface Progress {
   readonly redirects: number
 }
 
+/** All payments are made; the audit begins when it is asked for. */
+export interface Done {
+  readonly type: 'done'
+}
+
 /** What came of it all. */
 export interface LoadReport {
   readonly type: 'report'
@@ -58,7 +64,7 @@ interface ServerAt {
   readonly url: string
 }
 
-const say = (line: Progress | LoadReport): void => console.log(JSON.stringify(line))
+const say = (line: Progress | Done | LoadReport): void => console.log(JSON.stringify(line))
 
 class Load {
   readonly #servers = new Map<string, string>()
@@ -67,6 +73,7 @@ class Load {
   /** The number that each payment got, by its key. */
   readonly #made = new Map<string, number>()
   readonly #problems: string[] = []
+  readonly #isToAudit = Promise.withResolvers<void>()
   readonly #tookMs: number[] = []
   #recentMs: number[] = []
   #begun = 0
@@ -79,6 +86,11 @@ class Load {
     for (const client of this.#clients) client.add(url)
   }
 
+  /** Every server is there again. */
+  audit(): void {
+    this.#isToAudit.resolve()
+  }
+
   async run(): Promise<void> {
     const servers = [...this.#servers.values()]
     for (let at = 0; at < Number(CLIENTS); at++) this.#clients.push(new PaymentsClient({ servers }))
@@ -88,6 +100,8 @@ class Load {
     await Promise.all(this.#clients.map(client => this.#pay(client)))
     clearInterval(timer)
     const seconds = (performance.now() - startMs) / 1000
+    say({ type: 'done' })
+    await this.#isToAudit.promise
     await this.#audit()
     this.#report(seconds, await this.#order.end())
   }
@@ -249,8 +263,10 @@ const at = (sorted: readonly number[], share: number): number =>
 
 const load = new Load()
 for (const server of JSON.parse(SERVERS) as ServerAt[]) load.place(server)
-createInterface({ input: process.stdin }).on('line', line =>
-  load.place(JSON.parse(line) as ServerAt),
-)
+createInterface({ input: process.stdin }).on('line', line => {
+  const said = JSON.parse(line) as ServerAt | { readonly type: 'audit' }
+  if ('type' in said) load.audit()
+  else load.place(said)
+})
 await load.run()
 process.exit(0)

@@ -73,7 +73,9 @@ export class ServerProcess {
   async start(invite?: string): Promise<Ready> {
     const { promise, resolve, reject } = Promise.withResolvers<Ready>()
     const timer = setTimeout(() => reject(new Error(`${this.name} is not ready`)), READY_MS)
-    const env = { ...this.#env, NAME: this.name, JOIN: invite }
+    // Where it was before, so that clients find it there again.
+    const { port } = new URL(this.ready.url === '' ? 'http://none:0' : this.ready.url)
+    const env = { ...this.#env, NAME: this.name, JOIN: invite, PORT: port || '0' }
     const program = new Program('server.ts', env, {
       wrapper: this.#wrapper,
       onLine: line => resolve(JSON.parse(line) as Ready),

@@ -16,7 +16,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 
-import type { LoadReport, Progress } from './load.ts'
+import type { Done, LoadReport, Progress } from './load.ts'
 import { Networks, Program, ServerProcess, stopAll } from './processes.ts'
 
 const SERVERS_COUNT = 3
@@ -56,11 +56,13 @@ async function play(): Promise<boolean> {
   }
   const servers = await startServers()
   const { promise, resolve } = Promise.withResolvers<LoadReport>()
+  const done = Promise.withResolvers<void>()
   const loaded = new Program('load.ts', loadSettings(servers), {
     wrapper: networks?.enter(SERVERS_COUNT) ?? [],
     onLine: line => {
-      const said = JSON.parse(line) as Progress | LoadReport
+      const said = JSON.parse(line) as Progress | Done | LoadReport
       if (said.type === 'report') resolve(said)
+      else if (said.type === 'done') done.resolve()
       else sayProgress(said)
     },
   })
@@ -71,8 +73,10 @@ async function play(): Promise<boolean> {
   const aborted = new Promise<never>((_, reject) => {
     stopping.signal.addEventListener('abort', () => reject(new Error('stopped')))
   })
-  const report = await Promise.race([promise, ended, aborted])
+  await Promise.race([done.promise, ended, aborted])
   await faults?.end()
+  loaded.tell({ type: 'audit' })
+  const report = await Promise.race([promise, ended, aborted])
   sayReport(report)
   if (flags.stay && !stopping.signal.aborted) {
     say(`\n${servers[0]?.ready.url} shows it live; Ctrl-C ends it`)

@@ -97,6 +97,8 @@ class PaymentServer {
     for (let tries = 1; ; tries++) {
       try {
         await this.#ledger.inspect()
+        // Payments are stamped.
+        await this.#node.stamp()
         await this.#node.kv.put(`${SERVERS}${NAME}`, new TextEncoder().encode(this.#url))
         await this.#node.createBucket(BUCKET)
         return
@@ -298,8 +300,11 @@ class PaymentServer {
 
   /** Until the client goes. */
   async #live({ response, signal }: Call): Promise<void> {
+    // Nothing is missed that takes effect once the client has an answer.
+    const { index: after } = await this.#ledger.inspect({ deadlineMs: DEADLINE_MS })
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
-    for await (const { index, event } of this.#ledger.watch({ signal })) {
+    response.flushHeaders()
+    for await (const { index, event } of this.#ledger.watch({ after, signal })) {
       if (response.writableNeedDrain) continue
       response.write(`id: ${index}\ndata: ${JSON.stringify(event)}\n\n`)
     }
@@ -321,6 +326,13 @@ class PaymentServer {
       return send(response, status, { code: details.reason })
     }
     if (details.code === 'MACHINE_KEY_REUSED') return send(response, 422, { code: details.code })
+    console.error(
+      details.code,
+      error.message,
+      path,
+      JSON.stringify(error.details),
+      String(error.cause),
+    )
     const other = this.#others[Math.floor(Math.random() * this.#others.length)]
     const body = { code: details.code, message: error.message }
     if (other === undefined) return send(response, 503, body, { 'retry-after': '1' })
