@@ -3,7 +3,7 @@ import type { Random } from '../../../src/base/environment.ts'
 import { codeOf } from '../../../src/base/errors.ts'
 import type { HoldfastNode } from '../../../src/node/create-node.ts'
 import { defineMachine } from '../../../src/node/machines/define-machine.ts'
-import { Troubles } from '../network/troubles.ts'
+import { Blows } from '../payments/blows.ts'
 import { demand, type Scenario } from '../scenario.ts'
 import { type House, Town } from '../town.ts'
 import type { World } from '../world.ts'
@@ -49,14 +49,11 @@ class PaymentsRun {
     retries: 0,
     reads: 0,
     crashes: 0,
-    wipes: 0,
     pauses: 0,
     cuts: 0,
-    rot: 0,
     jumps: 0,
   }
   #begun = 0
-  #isOver = false
 
   constructor(world: World) {
     this.#world = world
@@ -77,16 +74,16 @@ class PaymentsRun {
     await this.#settle()
     await this.#openAccounts()
     const everyMs = this.#random.pick([500, 2_000, 6_000])
-    const random = this.#random.fork('troubles')
+    const random = this.#random.fork('blows')
     const atOnceMax = this.#size === 5 ? 2 : 1
-    const troubles = new Troubles({
+    const blows = new Blows({
       town: this.#town,
       random,
       atOnceMax,
       everyMs,
       counts: this.#counts,
     })
-    const befalling = this.#minded(Promise.all([troubles.run(), this.#setClocks()]))
+    const befalling = this.#minded(blows.run())
     const clients = this.#random.pick([4, 8, 16])
     const paying = Array.from({ length: clients }, (_, at) =>
       this.#minded(this.#pay(this.#random.fork(`client ${at}`), payments)),
@@ -94,8 +91,7 @@ class PaymentsRun {
     const isDone = Promise.all([...paying, this.#minded(this.#read(payments))]).then(() => true)
     const isLate = this.#world.sleep(DONE_MS).then(() => false)
     demand(await Promise.race([isDone, isLate]), `${this.#numbers.size} payments, and no more`)
-    this.#isOver = true
-    troubles.stop()
+    blows.stop()
     await befalling
     await this.#mend()
     await this.#audit()
@@ -244,17 +240,6 @@ class PaymentsRun {
       this.#counts.reads++
       const { payments: seen } = reply.totals
       demand(seen >= least, `${house.name} has read ${seen} payments of ${least} or more`)
-    }
-  }
-
-  /** Wall clocks are set now and then, on any machine. */
-  async #setClocks(): Promise<void> {
-    const random = this.#random.fork('clocks')
-    while (!this.#isOver) {
-      await this.#world.sleep(random.exponential(5_000))
-      const house = random.pick([...this.#town.houses.values()])
-      house.machine.peer.clock.jump(random.pick([-60_000, -500, 500, 60_000]))
-      this.#counts.jumps++
     }
   }
 
