@@ -1,8 +1,10 @@
 import { Agent, type IncomingMessage, request } from 'node:http'
+import { request as requestSecurely } from 'node:https'
 import { pipeline } from 'node:stream/promises'
 
 import { type Failure, HoldfastError } from '../base/errors.ts'
 import { findAccess, type LocalAccess, notRunning } from '../gateway/local-access.ts'
+import { PinnedAgent } from './pinned-agent.ts'
 
 /** How long a running peer may take to answer. */
 const ANSWER_MS = 10_000
@@ -30,7 +32,7 @@ export class PeerClient {
   readonly #access: LocalAccess
   readonly #directory: string
   readonly #signal: AbortSignal
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS_MAX })
+  readonly #agent: Agent
 
   /** @throws {HoldfastError} `NOT_RUNNING`, `FILE_FORBIDDEN` */
   static async connect(directory: string, signal: AbortSignal): Promise<PeerClient> {
@@ -41,6 +43,10 @@ export class PeerClient {
     this.#access = access
     this.#directory = directory
     this.#signal = signal
+    const { fingerprint } = access
+    const options = { keepAlive: true, maxSockets: CONNECTIONS_MAX }
+    this.#agent =
+      fingerprint === undefined ? new Agent(options) : new PinnedAgent(fingerprint, options)
   }
 
   async get<Result>(path: string): Promise<Result> {
@@ -102,10 +108,11 @@ export class PeerClient {
   async #send(exchange: Exchange): Promise<IncomingMessage> {
     const { method, path, headers = {}, body, signal, isEndless = false } = exchange
     const { url, token } = this.#access
-    const { hostname, port } = new URL(url)
+    const { hostname, port, protocol } = new URL(url)
     const signals = signal === undefined ? [this.#signal] : [this.#signal, signal]
     const both = AbortSignal.any(signals)
-    const sent = request({
+    const open = protocol === 'https:' ? requestSecurely : request
+    const sent = open({
       host: hostname.replace(/^\[(.*)\]$/, '$1'),
       port,
       agent: this.#agent,

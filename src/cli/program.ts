@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 
+import { authorityCommand } from './authority-command.ts'
 import { bucketsCommand } from './buckets-command.ts'
 import { completionCommand } from './completion-command.ts'
 import { consoleCommand } from './console-command.ts'
@@ -73,6 +74,7 @@ export function createProgram(signal: AbortSignal): Command {
   add('invite', inviteCommand)
   add('ban', banCommand)
   add('console', consoleCommand)
+  add('authority', authorityCommand)
   add('peers', peersCommand)
   add('status', statusCommand)
   add('groups', groupsCommand)

@@ -38,7 +38,19 @@ export function upCommand(command: Command, signal: AbortSignal): void {
       '--plain-http',
       'let the gateway be reached from outside without TLS, inside a safe network',
     )
+    .option('--tls', 'speak TLS with a certificate of the network: see `holdfast authority`')
+    .option(
+      '--tls-names <NAMES>',
+      'names it is for beside those of this machine, as s3.example.org',
+    )
+    .option(
+      '--tls-cert <FILE>',
+      'speak TLS with this certificate, as PEM; replaced when it changes',
+    )
+    .option('--tls-key <FILE>', 'its key, as PEM')
     .option('--open-metrics', 'let whoever reaches the gateway read /metrics without the token')
+    .option('--access-log <FILE>', 'a line of JSON for each request')
+    .option('--drain <SECONDS>', 'how long /readyz says no before the gateway stops (default: 0)')
     .option('--ntp <HOSTS>', 'NTP servers, as host or host:port, separated by commas')
     .option('--profile <NAME>', 'how fast deaths are noticed: lan, fast or wan (default: lan)')
     .option('--zone <LABEL>', 'what this peer shares its fate with: a rack, a house, a provider')

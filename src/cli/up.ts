@@ -18,16 +18,14 @@ import {
   parseAnnounce,
   parseBytes,
   parseChoice,
-  parseHostPort,
   parseListen,
   parsePort,
   parseServers,
 } from './parse.ts'
-import { DEFAULT_DATA, invalid, type Settings } from './settings.ts'
+import { DEFAULT_DATA, type Settings } from './settings.ts'
+import { credentialsFor, gatewaySettings } from './up-gateway.ts'
 import { keepInvite, whereToJoin } from './up-invite.ts'
 
-const GATEWAY_HOST = '127.0.0.1'
-const GATEWAY_PORT = 4800
 /** How a peer is started from here: by npm in a checkout, by its name where it is installed. */
 const isNpm = process.env['npm_lifecycle_event'] === 'start'
 const upAgain = isNpm ? 'npm start --' : 'holdfast up'
@@ -49,7 +47,7 @@ export async function up(
   process.stderr.on('error', () => undefined)
   const level = parseChoice('log-level', settings['log-level'] ?? 'info', logLevels)
   const log = createLog(level, logOutput(process.stderr, process.env), () => Date.now())
-  const { host, port } = gatewayAt(settings)
+  const reached = gatewaySettings(settings)
   const node = createNode(nodeOptionsOf(settings, dataDirectory, log))
   const ended = endOf(node, signal)
   try {
@@ -59,20 +57,20 @@ export async function up(
     })
     await node.start({ signal })
     unwatch()
-    const mayMove = settings.gateway === undefined
     const keys = keyRingOf(node)
     const region = settings['s3-region']
     const console = await startGateway({
       node,
       dataDirectory,
-      host,
-      port,
-      mayMove,
+      ...reached,
+      credentials: await credentialsFor(node, settings, { dataDirectory, log }),
       log,
       words: { program, up: upAgain },
-      metricsAreOpen: isSet(settings, 'open-metrics'),
       s3: { keys, region, ...addressesIn(settings) },
     })
+    const reload = (): void => void console.reload()
+    // From a terminal that is closed it means the end, as for any program.
+    if (!process.stdout.isTTY) process.on('SIGHUP', reload)
     try {
       const token = isNew.value ? await node.invite(FIRST_INVITE) : undefined
       const options = { name: 'first', rights: ALL_RIGHTS, signal }
@@ -84,6 +82,7 @@ export async function up(
       module.flushCompileCache?.()
       await ended
     } finally {
+      process.off('SIGHUP', reload)
       await console.stop()
     }
   } catch (error) {
@@ -94,14 +93,6 @@ export async function up(
     // What would not stop was left behind, and must not keep the process.
     setTimeout(() => process.exit(), EXIT_MS).unref()
   }
-}
-
-/** @throws {HoldfastError} `CONFIG_INVALID`: nowhere, or where others could listen in */
-function gatewayAt(settings: Settings): { readonly host: string; readonly port: number } {
-  const text = settings.gateway ?? String(GATEWAY_PORT)
-  const place = parseHostPort('gateway', text, GATEWAY_HOST)
-  if (isLoopback(place.host) || isSet(settings, 'plain-http')) return place
-  throw invalid('gateway', `${place.host} can be reached from outside, and this is plain HTTP`)
 }
 
 /** @throws {HoldfastError} `CONFIG_INVALID` */
@@ -208,7 +199,7 @@ const howToUseS3 = (
   '',
 ]
 
-const isSet = (settings: Settings, key: 'mdns' | 'open-metrics' | 'plain-http'): boolean =>
+const isSet = (settings: Settings, key: 'mdns'): boolean =>
   parseChoice(key, settings[key] ?? 'false', booleans) === 'true'
 
 function portIn(settings: Settings, key: 'lane-port' | 'wire-port'): number | undefined {
@@ -225,9 +216,6 @@ const addressesIn = (settings: Settings) => ({
 /** Separated by commas. */
 const domainsIn = (text: string | undefined): readonly string[] | undefined =>
   text?.split(',').map(domain => domain.trim().toLowerCase())
-
-const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
 
 const say = (text: string): Promise<void> =>
   new Promise((done, fail) => {

@@ -1,3 +1,4 @@
+import { authorityRoute } from './authority-route.ts'
 import { bucketRoutes } from './bucket-api.ts'
 import { consoleRoutes } from './console/console-routes.ts'
 import { eventRoute } from './event-stream.ts'
@@ -29,6 +30,7 @@ export const api: Router = new Router([
   ...uploadRoutes,
   ...upkeepRoutes,
   ...rangeRoutes,
+  authorityRoute,
   eventRoute,
   metricsRoute,
   ...consoleRoutes,

@@ -29,9 +29,38 @@ export const requestsInFlight: Metric<'gauge', never> = gauge(
   'holdfast_http_requests_in_flight',
   'Requests that are not answered yet',
 )
+export const wireBytes: Metric<'counter', 'direction'> = counter(
+  'holdfast_http_bytes_total',
+  'Bytes on the connections of the gateway, encrypted or not',
+  { direction: ['received', 'sent'] },
+)
+export const connections: Metric<'gauge', never> = gauge(
+  'holdfast_http_connections',
+  'Connections to the gateway',
+)
+export const connectionsRefused: Metric<'counter', 'reason'> = counter(
+  'holdfast_http_connections_refused_total',
+  'Connections that gave way because there are too many, or whose handshake failed',
+  { reason: ['too many', 'handshake'] },
+)
+export const connectionsCut: Metric<'counter', 'reason'> = counter(
+  'holdfast_http_connections_cut_total',
+  'Connections that were cut because their client was too slow or spoke no HTTP',
+  { reason: ['slow headers', 'slow body', 'not http'] },
+)
+export const accessLogDropped: Metric<'counter', never> = counter(
+  'holdfast_access_log_dropped_total',
+  'Lines of the access log that were left out because the disk was full or too slow',
+)
+
 export const gatewayMetrics: readonly Metric[] = [
   requestSeconds,
   firstByteSeconds,
   requestErrors,
   requestsInFlight,
+  wireBytes,
+  connections,
+  connectionsRefused,
+  connectionsCut,
+  accessLogDropped,
 ]

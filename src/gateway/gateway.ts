@@ -1,9 +1,9 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { setTimeout } from 'node:timers/promises'
 
-import { HoldfastError } from '../base/errors.ts'
 import { Metrics } from '../base/metrics.ts'
 import type { Log } from '../node/log.ts'
+import { AccessLog } from './access-log.ts'
 import { sendStream, sendWhole } from './answer.ts'
 import { api } from './api.ts'
 import { drain } from './body.ts'
@@ -13,26 +13,23 @@ import { LiveFeed } from './console/live-feed.ts'
 import { Overseer } from './console/overseer.ts'
 import type { Session } from './console/sessions.ts'
 import { EventLog } from './event-log.ts'
-import { type Face, gatewayMetrics } from './gateway-metrics.ts'
+import { accessLogDropped, connectionsCut, type Face, gatewayMetrics } from './gateway-metrics.ts'
 import { checkAccess, checkHost } from './guard.ts'
 import { describeError, HttpError } from './http-error.ts'
+import { HttpServer } from './http-server.ts'
 import type { KeyRing } from './keys/key-ring.ts'
 import { announce, openToken } from './local-access.ts'
 import { metricsRoute } from './metrics-route.ts'
 import { watchPace } from './pace.ts'
 import { processMetrics, readProcess } from './process-metrics.ts'
+import { ReadinessProbe } from './readiness.ts'
 import { type Exchange, RequestWatch } from './request-watch.ts'
 import { type Call, decodeParams, type Route, type ServedNode } from './route.ts'
 import { REGION, S3Gateway, type S3Options } from './s3/s3-gateway.ts'
+import type { Credentials } from './tls/credentials.ts'
 
-/** Slow headers and silent sockets are cut after this. */
-const HEADERS_MS = 10_000
-const CHECK_MS = 2000
-const CONNECTIONS_MAX = 1024
-/** How many ports after the wanted one are tried. */
-const PORTS_TRIED_MAX = 200
 /** How long answers under way may take when it stops. */
-const CLOSE_MS = 1000
+const CLOSE_MS = 5_000
 
 export interface GatewayOptions {
   readonly node: ServedNode
@@ -47,6 +44,14 @@ export interface GatewayOptions {
   readonly log: Log
   /** How long a client may keep a request waiting and move nothing. @default 30 s */
   readonly paceMs?: number | undefined
+  /** What it proves itself with; it is plain HTTP without. Closed with the gateway. */
+  readonly credentials?: Credentials | undefined
+  /** A file for a line of JSON per request. */
+  readonly accessLog?: string | undefined
+  /** How long it says that it is not ready before it takes no more connections. @default 0 */
+  readonly drainMs?: number | undefined
+  /** @default as many as descriptors allow */
+  readonly connectionsMax?: number | undefined
   /** How people call the program that this peer runs in. @default holdfast */
   readonly words?: Words | undefined
   /** Where the console's files are. @default where a build has them */
@@ -64,7 +69,9 @@ export interface Gateway {
   readonly url: string
   /** A link into the console that logs in whoever follows it first, within the hour. */
   loginLink(): string
-  /** Answers what was asked, for a moment, and then nothing more. */
+  /** Looks for a newer certificate, and for a rotated access log. */
+  reload(): Promise<void>
+  /** Says that it is not ready, answers what was asked, for a moment, and then nothing more. */
   stop(): Promise<void>
 }
 
@@ -73,7 +80,7 @@ export interface Gateway {
  * @throws {HoldfastError} `ADDRESS_IN_USE`, `FILE_FORBIDDEN`
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { dataDirectory, host = '127.0.0.1' } = options
+  const { dataDirectory, host = '127.0.0.1', credentials } = options
   const token = await openToken(dataDirectory)
   const events = new EventLog(options.node)
   const { node, log } = options
@@ -82,40 +89,64 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const consoleFiles = onDemand(() => readConsole(options.consoleDirectory ?? builtConsole))
   const keys = options.s3?.keys
   const metrics = new Metrics([...gatewayMetrics, ...processMetrics])
-  const watch = new RequestWatch(metrics, () => undefined)
+  const accessLog = await openAccessLog(options, metrics)
+  const watch = new RequestWatch(metrics, ended => accessLog?.note(ended))
+  const readiness = new ReadinessProbe(node, () => server.isDraining)
   const { program } = access.words
   const overseer = new Overseer({ node, program, nowMs: Date.now })
   const feed = new LiveFeed({ node, overseer, log })
   const region = options.s3?.region ?? REGION
-  const looks = { overseer, feed, metrics, watch, region }
+  const looks = { overseer, feed, metrics, watch, readiness, region }
   const service: Service = { ...options, access, consoleFiles, events, s3, keys, ...looks }
-  const answer = (request: IncomingMessage, response: ServerResponse): void =>
-    void serve(service, request, response)
-  const server = createServer(
-    { headersTimeout: HEADERS_MS, requestTimeout: 0, connectionsCheckingInterval: CHECK_MS },
-    answer,
-  )
-  // Who expects to be asked for the body is, once it is wanted; other expectations are nothing.
-  server.on('checkContinue', answer).on('checkExpectation', answer)
-  server.maxConnections = CONNECTIONS_MAX
-  await listen(server, host, options)
-  const { address, family, port } = server.address() as AddressInfo
-  const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
-  const withdraw = await announce(dataDirectory, url)
+  const server: HttpServer = await HttpServer.open({
+    ...options,
+    host,
+    credentials,
+    metrics,
+    answer: (request, response) => void serve(service, request, response),
+  }).catch(async (error: unknown) => {
+    await accessLog?.close()
+    credentials?.close()
+    feed.close()
+    events.close()
+    throw error
+  })
+  const { url } = server
+  const announced = (): Promise<() => Promise<void>> =>
+    announce(dataDirectory, { url, fingerprint: credentials?.fingerprint })
+  const withdraw = await announced()
+  credentials?.onChange(async () => void (await announced()))
   const unread = readProcess(metrics)
   access.url = url
   return {
     url,
     loginLink: () => access.loginLink(),
+    reload: async () => {
+      accessLog?.reopen()
+      await credentials?.reload()
+    },
     async stop() {
+      server.drain()
+      await setTimeout(options.drainMs ?? 0)
       await withdraw()
-      unread()
       access.sessions.close()
       feed.close()
       events.close()
-      await close(server)
+      await server.close(CLOSE_MS)
+      unread()
+      credentials?.close()
+      await accessLog?.close()
     },
   }
+}
+
+async function openAccessLog(
+  { accessLog: path, log }: GatewayOptions,
+  metrics: Metrics,
+): Promise<AccessLog | undefined> {
+  if (path === undefined) return undefined
+  const dropped = (): void => metrics.add(accessLogDropped, {})
+  return AccessLog.open({ path, log, dropped, nowMs: Date.now })
 }
 
 type Service = Omit<GatewayOptions, 's3'> & {
@@ -129,6 +160,7 @@ type Service = Omit<GatewayOptions, 's3'> & {
   readonly region: string
   readonly metrics: Metrics
   readonly watch: RequestWatch
+  readonly readiness: ReadinessProbe
 }
 
 /** Answers one request, whatever becomes of it. */
@@ -146,10 +178,12 @@ async function serve(
     response,
     isInvited: invitation.isGiven,
     windowMs: service.paceMs,
-    onSlow: () => request.socket.destroy(),
+    onSlow: () => {
+      service.metrics.add(connectionsCut, { reason: 'slow body' })
+      request.socket.destroy()
+    },
   })
   try {
-    request.socket.setNoDelay(true)
     const { invite, isGiven } = invitation
     const asked = { request, response, exchange, signal: ending.signal, invite }
     if (service.s3?.isMine(request) === true) {
@@ -271,49 +305,3 @@ const pathOf = ({ url = '' }: IncomingMessage): string => url.split('?', 1)[0] a
 
 const queryOf = ({ url = '' }: IncomingMessage): string =>
   url.includes('?') ? url.slice(url.indexOf('?') + 1) : ''
-
-async function listen(
-  server: Server,
-  host: string,
-  { port, mayMove, log }: GatewayOptions,
-): Promise<void> {
-  const last = mayMove && port !== 0 ? port + PORTS_TRIED_MAX - 1 : port
-  for (let attempt = port; attempt <= last; attempt++) {
-    if (await listens(server, host, attempt)) {
-      if (attempt !== port) log.warn('gateway port in use, moved', { wanted: port, port: attempt })
-      return
-    }
-  }
-  const address = `${host}:${port}`
-  throw new HoldfastError(`Cannot serve at ${address}: something else does`, {
-    code: 'ADDRESS_IN_USE',
-    address,
-  })
-}
-
-function listens(server: Server, host: string, port: number): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const failed = (error: NodeJS.ErrnoException): void => {
-      server.off('listening', listening)
-      if (error.code === 'EADDRINUSE') resolve(false)
-      else reject(error)
-    }
-    const listening = (): void => {
-      server.off('error', failed)
-      resolve(true)
-    }
-    server.once('error', failed).once('listening', listening)
-    server.listen({ host, port, exclusive: true })
-  })
-}
-
-function close(server: Server): Promise<void> {
-  return new Promise(resolve => {
-    const timer = setTimeout(() => server.closeAllConnections(), CLOSE_MS)
-    server.close(() => {
-      clearTimeout(timer)
-      resolve()
-    })
-    server.closeIdleConnections()
-  })
-}

@@ -18,9 +18,15 @@ const TOKEN_CHARS_MIN = 32
 const FILE_BYTES_MAX = 4096
 const OTHERS_MODE = 0o077
 
-export interface LocalAccess {
-  readonly url: string
+export interface LocalAccess extends Announced {
   readonly token: string
+}
+
+/** Where a gateway listens. */
+interface Announced {
+  readonly url: string
+  /** SHA-256 of the certificate it proves itself with; undefined for plain HTTP. */
+  readonly fingerprint: string | undefined
 }
 
 /**
@@ -48,9 +54,14 @@ export async function openToken(directory: string): Promise<string> {
 }
 
 /** Says where the gateway listens; resolves to what takes it back. */
-export async function announce(directory: string, url: string): Promise<() => Promise<void>> {
+export async function announce(
+  directory: string,
+  { url, fingerprint }: Announced,
+): Promise<() => Promise<void>> {
   const path = join(directory, ADDRESS_FILE)
-  await writeFile(`${path}.tmp`, `${JSON.stringify({ url, pid: process.pid })}\n`, { mode: 0o600 })
+  await writeFile(`${path}.tmp`, `${JSON.stringify({ url, fingerprint, pid: process.pid })}\n`, {
+    mode: 0o600,
+  })
   await rename(`${path}.tmp`, path)
   return () => rm(path, { force: true })
 }
@@ -62,19 +73,19 @@ export async function announce(directory: string, url: string): Promise<() => Pr
 export async function findAccess(directory: string): Promise<LocalAccess> {
   const address = await readIfThere(join(directory, ADDRESS_FILE))
   const token = await readIfThere(join(directory, TOKEN_FILE))
-  const url = address === undefined ? undefined : livingUrl(address)
-  if (url === undefined || token === undefined) throw notRunning(directory)
-  return { url, token }
+  const found = address === undefined ? undefined : livingAddress(address)
+  if (found === undefined || token === undefined) throw notRunning(directory)
+  return { ...found, token }
 }
 
 /**
  * The address in a file, unless who wrote it is gone: somebody else may listen there by now, and
  * is not to be told the token.
  */
-function livingUrl(text: string): string | undefined {
+function livingAddress(text: string): Announced | undefined {
   try {
-    const { url, pid } = JSON.parse(text) as { url: string; pid: number }
-    return isThere(pid) ? url : undefined
+    const { url, fingerprint, pid } = JSON.parse(text) as Announced & { pid: number }
+    return isThere(pid) ? { url, fingerprint } : undefined
   } catch {
     // What cannot be read leads nowhere.
     return undefined

@@ -10,7 +10,7 @@ const INVITE_MS = 3_600_000
 /** How this peer is doing, and who may join or has to leave. */
 export const peerRoutes: readonly Route[] = [
   { method: 'GET', path: '/healthz', isPublic: true, run: async () => ok({ status: 'ok' }) },
-  { method: 'GET', path: '/readyz', isPublic: true, run: readiness },
+  { method: 'GET', path: '/readyz', isPublic: true, run: tellReadiness },
   { method: 'GET', path: '/api/v1/status', run: async ({ node }) => ok(node.status()) },
   { method: 'GET', path: '/api/v1/clock', run: async ({ node }) => ok(node.clock()) },
   {
@@ -39,13 +39,9 @@ function historyOf(node: Call['node']): HistoryView {
   return { everyMs, until: new Date(untilMs).toISOString(), samples }
 }
 
-async function readiness({ node }: Call): Promise<Answer> {
-  try {
-    const { state } = node.status()
-    return { status: state === 'running' ? 200 : 503, body: { status: state } }
-  } catch {
-    return { status: 503, body: { status: 'stopped' } }
-  }
+async function tellReadiness({ readiness }: Call): Promise<Answer> {
+  const { isReady, status } = await readiness.look()
+  return { status: isReady ? 200 : 503, body: { status } }
 }
 
 async function invite(call: Call): Promise<Answer> {

@@ -83,7 +83,7 @@ function openDescriptors(): number | undefined {
 }
 
 /** The soft limit; undefined where it cannot be known, or there is none. */
-function descriptorLimit(): number | undefined {
+export function descriptorLimit(): number | undefined {
   try {
     const limits = readFileSync('/proc/self/limits', 'utf8')
     const [, soft] = /^Max open files\s+(\d+)/m.exec(limits) ?? []

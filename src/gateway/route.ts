@@ -10,6 +10,7 @@ import type { Session } from './console/sessions.ts'
 import type { EventLog } from './event-log.ts'
 import { HttpError } from './http-error.ts'
 import type { KeyRing } from './keys/key-ring.ts'
+import type { ReadinessProbe } from './readiness.ts'
 import type { Exchange } from './request-watch.ts'
 
 export type ServedNode = HoldfastNode
@@ -42,6 +43,7 @@ export interface Call {
   /** Of the gateway; the node has its own. */
   readonly metrics: Metrics
   readonly exchange: Exchange
+  readonly readiness: ReadinessProbe
   readonly request: IncomingMessage
   readonly response: ServerResponse
   /** What stood in the path where its route has names, decoded. */
