@@ -28,7 +28,7 @@ export function eventText(event: LoggedEvent, nameOf: (peer: string) => string):
     case 'banned':
       return `${peer} was banned.`
     case 'peer':
-      return `${peer} is ${field('state')}: ${field('why')}.`
+      return `${peer} is ${field('state')}: ${withNames(field('why'), nameOf)}.`
     case 'clock':
       return `The clock went from ${field('from').toLowerCase()} to ${field('to').toLowerCase()}.`
     case 'clock disturbed':
@@ -53,6 +53,10 @@ const codeOf = (reason: unknown): string =>
   ((reason as { readonly code?: string } | undefined)?.code ?? 'no reason')
     .toLowerCase()
     .replaceAll('_', ' ')
+
+/** A text with names in it instead of ids. */
+export const withNames = (text: string, nameOf: (peer: string) => string): string =>
+  text.replaceAll(/12D3KooW[1-9A-HJ-NP-Za-km-z]{44}/g, nameOf)
 
 export type EventWeight = 'bad' | 'good' | 'idle' | 'warn'
 

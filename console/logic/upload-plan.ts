@@ -1,3 +1,6 @@
+import { SEGMENT_BYTES } from '../../src/erasure/layout.ts'
+import { UNIT_BYTES, UNIT_PLAIN_BYTES } from '../../src/erasure/sealing.ts'
+
 /**
  * How a file goes to the gateway: small ones whole, others in parts that may come in any order, several
  * at a time, and again. The parts are the same for the same file, so an upload that was interrupted
@@ -16,16 +19,17 @@ export interface PresentPart {
   readonly sizeBytes: number
 }
 
-const MIB = 1_048_576
+/**
+ * What becomes exactly one segment of the store when it is encrypted. Parts are a multiple of it: any
+ * other size would leave a small segment behind in every part.
+ */
+const PART_BYTES: number = (SEGMENT_BYTES / UNIT_BYTES) * UNIT_PLAIN_BYTES
 /** Up to here a file is one request: to begin anew costs little. */
-const WHOLE_BYTES_MAX: number = 16 * MIB
-/** A segment of the store. */
-const PART_BYTES: number = 16 * MIB
+const WHOLE_BYTES_MAX: number = PART_BYTES
 const PARTS_MAX = 10_000
 
 function partBytesFor(sizeBytes: number): number {
-  const least = Math.ceil(sizeBytes / PARTS_MAX / MIB) * MIB
-  return Math.max(PART_BYTES, least)
+  return Math.max(1, Math.ceil(sizeBytes / PARTS_MAX / PART_BYTES)) * PART_BYTES
 }
 
 export const isInParts = (sizeBytes: number): boolean => sizeBytes > WHOLE_BYTES_MAX

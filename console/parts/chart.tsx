@@ -110,7 +110,8 @@ function optionsOf({ element, series, format, heightPx, group }: OptionsInput): 
         grid: { show: false },
         space: 80,
         size: 26,
-        values: (_, seconds) => seconds.map(at => clockTime(new Date(at * 1000)).slice(0, 5)),
+        values: (_, seconds, __, ___, stepSeconds) =>
+          seconds.map(at => clockTime(new Date(at * 1000)).slice(0, stepSeconds < 60 ? 8 : 5)),
       },
       { ...axis, grid, size: 64, space: 26, values: (_, values) => values.map(format) },
     ],
@@ -120,7 +121,7 @@ function optionsOf({ element, series, format, heightPx, group }: OptionsInput): 
         label: name,
         stroke: colorOf(element, color),
         width: 1.6,
-        points: { show: false },
+        points: { size: 4 },
         spanGaps: false,
       })),
     ],

@@ -3,6 +3,8 @@ import { truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 
+import type { Page } from 'playwright-core'
+
 import { run, scratchFolder } from '../support/checkout.ts'
 import { buildProgram, killAll, PeerProcess } from '../support/processes.ts'
 import { randomFile, succeed, type Shell } from '../support/storage.ts'
@@ -44,6 +46,15 @@ describe('the console', { skip: noBrowser }, () => {
   const folder = scratchFolder()
   const shell = (): Shell => scene.shells[0] as Shell
   const file = (name: string): string => join(folder, name)
+
+  const rename = async (page: Page, name: string, says: RegExp): Promise<void> => {
+    await show(page, `#/peers/${peerAt(scene, 1).id}`)
+    await page.click('text=Rename')
+    await page.fill('dialog input', name)
+    await page.click('dialog >> text=Rename >> nth=-1')
+    await page.waitForSelector('dialog', { state: 'detached' })
+    await untilSays(page, 'main h1', says, SHOWN_MS)
+  }
 
   before(async () => {
     main = buildProgram()
@@ -157,17 +168,13 @@ describe('the console', { skip: noBrowser }, () => {
       await show(page, `#/object/films/${encodeURIComponent(`hostile/${name}`)}`)
       await page.waitForSelector('text=Properties')
     }
-    await show(page, `#/peers/${peerAt(scene, 1).id}`)
-    await page.click('text=Rename')
-    await page.fill('dialog input', hostile[0] ?? '')
-    await page.click('dialog >> text=Rename >> nth=-1')
-    await page.waitForSelector('dialog', { state: 'detached' })
-    await untilSays(page, 'main h1', /<img src=x/, SHOWN_MS)
+    await rename(page, hostile[0] ?? '', /<img src=x/)
     for (const hash of ['#/peers', '#/groups', '#/clocks', '#/events', '#/overview']) {
       await show(page, hash)
       assert.equal(await page.locator('img[src=x], main script').count(), 0)
       assert.notEqual(await page.title(), '1')
     }
+    await rename(page, '', /peer-1/)
     assert.deepEqual(scene.problems, [])
   })
 
@@ -176,14 +183,13 @@ describe('the console', { skip: noBrowser }, () => {
     ['peers', '.rows [role=row]'],
     ['objects', '.rows [role=row]'],
     ['objects/films', '.rows [role=row]'],
-    ['object/films/large.bin', '.facts'],
+    ['object/films/' + (hasFilms ? 'waves.mp4' : 'large.bin'), '.facts'],
     ['fragments/films/large.bin', '.matrix canvas'],
     ['groups', '.simple'],
     ['clocks', '.interval'],
     ['events', '.rows [role=row]'],
     ['repairs', '.facts'],
     ['metrics', '.panel'],
-    ['join', 'form'],
   ] as const
   for (const [hash, ready] of pages)
     test(`the page ${hash} is shown, and can be used by everybody`, async () => {
@@ -193,6 +199,21 @@ describe('the console', { skip: noBrowser }, () => {
       await takeScreenshots(scene.page, hash)
       assert.deepEqual(scene.problems, [])
     })
+
+  test('the page of a peer is shown, and can be used by everybody', async () => {
+    await show(scene.page, `#/peers/${peerAt(scene, 2).id}`)
+    await scene.page.waitForSelector('.parts')
+    await assertAccessible(scene.page)
+    await takeScreenshots(scene.page, 'peer')
+  })
+
+  test('peers are shown on a map, by zone and distance', async () => {
+    await show(scene.page, '#/peers')
+    await scene.page.click('text=Map')
+    await until(async () => (await scene.page.locator('.map .dot').count()) === 6)
+    await assertAccessible(scene.page)
+    await takeScreenshots(scene.page, 'peers-map')
+  })
 
   test('everything is done by the keyboard alone', async () => {
     const { page } = scene
@@ -246,6 +267,8 @@ describe('the console', { skip: noBrowser }, () => {
     await show(page, '#/join')
     await page.click('text=Make an invite')
     await page.waitForSelector('svg.qr')
+    await assertAccessible(page)
+    await takeScreenshots(page, 'join')
     const command = (await page.locator('.copy code').textContent()) ?? ''
     const [, token = ''] = /--join (\S+)/.exec(command) ?? []
     assert.match(command, /^(holdfast|npx holdfast) up --join/)
@@ -269,5 +292,12 @@ describe('the console', { skip: noBrowser }, () => {
     await show(page, '#/objects')
     await untilSays(page, '.notice', /No majority can be reached/, RECOVERY_MS_MAX)
     await takeScreenshots(page, 'objects-no-quorum')
+  })
+
+  test('a peer that serves no more is told of, and what was known stays', async () => {
+    const { page } = scene
+    peerAt(scene, 0).kill('SIGKILL')
+    await untilSays(page, '.bar', /does not answer.*not live/, SHOWN_MS)
+    await untilSays(page, '.rows', /films/, SHOWN_MS)
   })
 })

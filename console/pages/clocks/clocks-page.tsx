@@ -1,7 +1,9 @@
 import type { VNode } from 'preact'
 
 import type { ClocksView, ClockView } from '../../../src/gateway/console/views/clocks.ts'
+import { usePeerNames } from '../../api/peer-names.ts'
 import { useResource } from '../../api/resource.ts'
+import { withNames } from '../../logic/event-text.ts'
 import { ago, count, duration, milliseconds } from '../../logic/format.ts'
 import { Name } from '../../parts/name.tsx'
 import { Fact, Facts, Page, Panel } from '../../parts/panel.tsx'
@@ -68,9 +70,14 @@ const Own = ({ clock }: { clock: ClockView }): VNode => (
   </Panel>
 )
 
-const verdictTones: Readonly<Record<string, 'good' | 'warn'>> = { used: 'good', good: 'good' }
+const verdictTones: Readonly<Record<string, 'good' | 'warn'>> = {
+  selected: 'good',
+  falseticker: 'warn',
+  silent: 'warn',
+}
 
 function Sources({ clock: { sources } }: { clock: ClockView }): VNode {
+  const nameOf = usePeerNames()
   return (
     <Panel title="Sources" isFlush>
       {sources.length === 0 ? (
@@ -95,7 +102,8 @@ function Sources({ clock: { sources } }: { clock: ClockView }): VNode {
               {sources.map(source => (
                 <tr key={`${source.kind} ${source.name}`}>
                   <td>
-                    <Name text={source.name} charsMax={40} /> <span class="tag">{source.kind}</span>
+                    <Name text={withNames(source.name, nameOf)} charsMax={40} />{' '}
+                    <span class="tag">{source.kind}</span>
                   </td>
                   <td>
                     <State tone={verdictTones[source.verdict] ?? 'idle'}>

@@ -2,13 +2,12 @@ import { useSignal } from '@preact/signals'
 import type { VNode } from 'preact'
 
 import type { LoggedEvent } from '../../../src/gateway/console/views/live.ts'
-import type { PeerRow } from '../../../src/gateway/console/views/peers.ts'
 import { liveEvents, liveState } from '../../api/live.ts'
-import { useLive } from '../../api/resource.ts'
+import { usePeerNames } from '../../api/peer-names.ts'
 import { type EventKind, eventKinds, eventText, kindOf, weightOf } from '../../logic/event-text.ts'
 import { clip, clockTime, counted, moment } from '../../logic/format.ts'
 import { addressOf } from '../../logic/route.ts'
-import { peerText } from '../../parts/name.tsx'
+import { Dialog } from '../../parts/dialog.tsx'
 import { Page, Panel } from '../../parts/panel.tsx'
 import { Blank, Bones } from '../../parts/shown.tsx'
 import { Glyph, Notice } from '../../parts/state.tsx'
@@ -21,9 +20,8 @@ export function EventsPage(): VNode {
   const kind = useSignal<Shown>('All')
   const text = useSignal('')
   const held = useSignal<readonly LoggedEvent[] | undefined>(undefined)
-  const { value: peers = [] } = useLive<readonly PeerRow[]>('peers')
-  const names = new Map(peers.map(row => [row.peer, peerText(row)]))
-  const nameOf = (peer: string): string => names.get(peer) ?? peerText({ peer, name: '' })
+  const nameOf = usePeerNames()
+  const opened = useSignal<LoggedEvent | undefined>(undefined)
   const all = held.value ?? liveEvents.value
   const wanted = text.value.trim().toLowerCase()
   const rows = all
@@ -76,6 +74,7 @@ export function EventsPage(): VNode {
             rows={rows}
             idOf={({ id }) => id}
             tallCss="70dvh"
+            onOpen={event => (opened.value = event)}
           />
         ) : liveState.value === 'connecting' ? (
           <Bones lines={6} />
@@ -83,9 +82,38 @@ export function EventsPage(): VNode {
           <Blank title="No event is like that" />
         )}
       </Panel>
+      {opened.value !== undefined && (
+        <Whole event={opened.value} nameOf={nameOf} onClose={() => (opened.value = undefined)} />
+      )}
     </Page>
   )
 }
+
+interface WholeProps {
+  readonly event: LoggedEvent
+  readonly nameOf: (peer: string) => string
+  readonly onClose: () => void
+}
+
+/** An event with all that is known of it. */
+const Whole = ({ event, nameOf, onClose }: WholeProps): VNode => (
+  <Dialog title={kindOf(event)} onClose={onClose}>
+    <p class="wrap">
+      <bdi>{clip(eventText(event, nameOf), 2000)}</bdi>
+    </p>
+    <p class="soft">
+      {moment(new Date(event.at))}, {event.id}
+    </p>
+    <pre class="text" tabIndex={0} role="region" aria-label="All fields">
+      <bdi>{clip(JSON.stringify(event, undefined, 2), 8000)}</bdi>
+    </pre>
+    <div class="line end">
+      <button type="button" class="button" onClick={onClose}>
+        Close
+      </button>
+    </div>
+  </Dialog>
+)
 
 const columnsOf = (nameOf: (peer: string) => string): readonly Column<LoggedEvent>[] => [
   {

@@ -159,6 +159,7 @@ const columns: readonly Column<RepairRow>[] = [
     name: 'Took',
     width: '64px',
     align: 'end',
+    isWideOnly: true,
     order: ({ tookMs }) => tookMs,
     cell: ({ tookMs }) => duration(tookMs),
   },

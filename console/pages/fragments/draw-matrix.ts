@@ -34,7 +34,7 @@ interface Palette {
 const GAP_PX = 1.5
 const ROUND_PX_MIN = 12
 /** Narrower cells have no room for names. */
-const NAME_PX_MIN = 52
+const NAME_PX_MIN = 42
 
 function paletteOf(element: Element): Palette {
   const color = (name: string): string => colorOf(element, name)
@@ -208,11 +208,11 @@ function frame(context: CanvasRenderingContext2D, box: Box, color: string): void
 function drawName(
   context: CanvasRenderingContext2D,
   palette: Palette,
-  { box, state, name }: Cell & { readonly name: string },
+  { box, state, name, isData }: Cell & { readonly name: string },
 ): void {
   const isFull = state === 'there' || state === 'unsure' || state === 'draining'
   context.font = `11px ${palette.font}`
-  context.fillStyle = isFull ? palette.ink : palette.text
+  context.fillStyle = isFull && isData ? palette.ink : palette.text
   context.save()
   context.beginPath()
   context.rect(box.x, box.y, box.width - 4, box.height)
@@ -224,6 +224,6 @@ function drawName(
     context.fillRect(box.x + 4, box.y + 3, Math.min(width + 4, box.width - 8), box.height - 6)
     context.fillStyle = palette.text
   }
-  context.fillText(`\u2068${name}\u2069`, box.x + 6, box.y + box.height / 2 + 4)
+  context.fillText(`\u2068${name}\u2069`, box.x + 5, box.y + box.height / 2 + 4)
   context.restore()
 }

@@ -6,8 +6,9 @@ import type {
   GroupRow,
   PlaceView,
 } from '../../../src/gateway/console/views/groups.ts'
+import { usePeerNames } from '../../api/peer-names.ts'
 import { useLive } from '../../api/resource.ts'
-import { ago, clip, count, counted, moment, percent, shortId } from '../../logic/format.ts'
+import { ago, clip, count, counted, moment, percent } from '../../logic/format.ts'
 import { reasonText } from '../../logic/reasons.ts'
 import { addressOf } from '../../logic/route.ts'
 import { Name, PeerName } from '../../parts/name.tsx'
@@ -44,6 +45,9 @@ export function GroupsPage(): VNode {
 }
 
 function Group({ row }: { row: GroupRow }): VNode {
+  const peerName = usePeerNames()
+  // A replica is named after its peer, and what follows a slash.
+  const nameOf = (replica: string): string => peerName(replica.split('/', 1)[0] ?? replica)
   const title = row.group === 0 ? 'System group' : `Group ${row.name}`
   return (
     <Panel
@@ -63,15 +67,16 @@ function Group({ row }: { row: GroupRow }): VNode {
           <Fact name="Commit index">{count(row.commit)}</Fact>
           <Fact name="Applied index">{count(row.applied)}</Fact>
           <Fact name="Told by">
-            {shortId(row.seenBy)} ({row.role})
+            <bdi>{clip(peerName(row.seenBy), 60)}</bdi> ({row.role})
           </Fact>
           {row.epoch !== '' && <Fact name="Recovery epoch">{row.epoch}</Fact>}
-          {row.decision !== undefined && (
-            <Fact name={`Last change of members, ${ago(row.decision.agoMs)}`}>
-              {reasonText(row.decision.reason)}
-            </Fact>
-          )}
         </Facts>
+        {row.decision !== undefined && (
+          <p class="soft wrap">
+            Members last changed {ago(row.decision.agoMs)}:{' '}
+            {reasonText(row.decision.reason, nameOf)}
+          </p>
+        )}
         {row.range !== undefined && (
           <p class="soft wrap">
             Owns <Place place={row.range.from} end="the beginning" /> to{' '}
@@ -84,7 +89,7 @@ function Group({ row }: { row: GroupRow }): VNode {
         )}
       </div>
       <Members members={row.members} />
-      <Moments history={row.history} />
+      <Moments history={row.history} nameOf={nameOf} />
     </Panel>
   )
 }
@@ -158,7 +163,12 @@ const Members = ({ members }: { members: readonly GroupMember[] }): VNode => (
 /** More of them nobody reads. */
 const MOMENTS_MAX = 12
 
-function Moments({ history }: { history: readonly GroupMoment[] }): VNode | null {
+interface MomentsProps {
+  readonly history: readonly GroupMoment[]
+  readonly nameOf: (replica: string) => string
+}
+
+function Moments({ history, nameOf }: MomentsProps): VNode | null {
   if (history.length === 0) return null
   return (
     <details class="padded">
@@ -169,7 +179,9 @@ function Moments({ history }: { history: readonly GroupMoment[] }): VNode | null
         {history.slice(0, MOMENTS_MAX).map((each, index) => (
           <li key={index}>
             <time class="soft number">{moment(new Date(each.at))}</time>{' '}
-            <span class="wrap">{momentText(each)}</span>
+            <span class="wrap">
+              <bdi>{clip(momentText(each, nameOf), 300)}</bdi>
+            </span>
           </li>
         ))}
       </ol>
@@ -177,12 +189,12 @@ function Moments({ history }: { history: readonly GroupMoment[] }): VNode | null
   )
 }
 
-function momentText(each: GroupMoment): string {
+function momentText(each: GroupMoment, nameOf: (replica: string) => string): string {
   switch (each.type) {
     case 'leader':
-      return `${each.leader === undefined ? 'no leader is known' : `${shortId(each.leader)} leads`} in term ${each.term}: ${each.why}`
+      return `${each.leader === undefined ? 'no leader is known' : `${nameOf(each.leader)} leads`} in term ${each.term}: ${each.why}`
     case 'members':
-      return `members change: ${reasonText(each.reason)}`
+      return `members change: ${reasonText(each.reason, nameOf)}`
     case 'split':
       return `its upper half became group ${each.child}`
   }

@@ -86,8 +86,8 @@ function Data({ data }: { data: DataView }): VNode {
           <Fact name="Objects" isLarge>
             {objects === null ? '–' : count(objects)}
           </Fact>
-          <Fact name="Any peers that may be lost" isLarge>
-            {tolerance === null ? '–' : count(tolerance)}
+          <Fact name="Can lose any" isLarge>
+            {tolerance === null ? '–' : counted(tolerance, 'peer')}
           </Fact>
           <Fact name="Size">{objectBytes === null ? '–' : bytes(objectBytes)}</Fact>
           <Fact name="Buckets">{buckets === null ? '–' : count(buckets)}</Fact>
@@ -176,7 +176,7 @@ function Standing({ view }: { view: OverviewView }): VNode {
             {groups.total - groups.withoutLeader} of {groups.total}
           </State>
         </Fact>
-        <Fact name="Voters that may be lost">
+        <Fact name="Can lose any voters">
           {groups.tolerance === null ? '–' : count(groups.tolerance)}
         </Fact>
         <Fact name="Repairs running, waiting">

@@ -2,7 +2,9 @@ import { useSignal } from '@preact/signals'
 import type { VNode } from 'preact'
 
 import type { AuditView, PeerDetail, PeerRow } from '../../../src/gateway/console/views/peers.ts'
+import { usePeerNames } from '../../api/peer-names.ts'
 import { useResource } from '../../api/resource.ts'
+import { withNames } from '../../logic/event-text.ts'
 import { ago, bytes, counted, duration, milliseconds, moment, percent } from '../../logic/format.ts'
 import { encoded, addressOf } from '../../logic/route.ts'
 import { Meter } from '../../parts/meter.tsx'
@@ -59,6 +61,7 @@ export function PeerPage({ peer }: { peer: string }): VNode {
 }
 
 function Summary({ row }: { row: PeerRow }): VNode {
+  const nameOf = usePeerNames()
   const { tone, text } = peerState(row)
   return (
     <Panel title="Summary">
@@ -67,7 +70,7 @@ function Summary({ row }: { row: PeerRow }): VNode {
           <State tone={tone}>{text}</State>
           <div class="soft wrap">
             {row.sinceMs !== undefined && `for ${duration(row.sinceMs)}`}
-            {row.why !== '' && <bdi> · {row.why}</bdi>}
+            {row.why !== '' && <bdi> · {withNames(row.why, nameOf)}</bdi>}
           </div>
         </Fact>
         <Fact name="Role">{row.role ?? '–'}</Fact>
@@ -169,6 +172,7 @@ function Audits({ audits }: { audits: AuditView }): VNode {
 
 function History({ detail: { history } }: { detail: PeerDetail }): VNode {
   const shown = useSignal(12)
+  const nameOf = usePeerNames()
   return (
     <Panel title="History" isFlush>
       {history.length === 0 ? (
@@ -191,7 +195,7 @@ function History({ detail: { history } }: { detail: PeerDetail }): VNode {
                     <State tone={toneOfMoment(what)}>{what}</State>
                   </td>
                   <td class="wrap">
-                    <bdi>{why}</bdi>
+                    <bdi>{withNames(why, nameOf)}</bdi>
                   </td>
                 </tr>
               ))}
