@@ -17,7 +17,7 @@ import { type Space, spaceOf } from '../fragments/tell-space.ts'
 import type { KvEntry, NodeKv } from '../kv/node-kv.ts'
 import type { MembershipService } from '../membership/membership-service.ts'
 import { seatKey, SEATS_PREFIX, SeatTable, seatValue } from './seat-table.ts'
-import { DRAINS_PREFIX, NAMES_PREFIX, type Seats } from './seats.ts'
+import { DRAINS_PREFIX, type Seats } from './seats.ts'
 
 export interface SeatOptions {
   readonly self: PeerId
@@ -54,7 +54,7 @@ export class SeatService implements Seats {
     this.#options = options
     this.#startedMs = options.environment.clock.monotonicMs()
     this.#tasks = new Tasks({ onFailure: ({ error }) => options.onFailure(error) })
-    for (const prefix of [SEATS_PREFIX, DRAINS_PREFIX, NAMES_PREFIX])
+    for (const prefix of [SEATS_PREFIX, DRAINS_PREFIX])
       this.#tasks.start(`watch ${prefix}`, signal => this.#watch(prefix, signal))
     this.#tasks.start('give out seats', signal => this.#giveOut(signal))
     this.#unwatch = options.membership.onChange(() => this.#tell())

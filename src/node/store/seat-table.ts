@@ -7,11 +7,11 @@ import { DRAINS_PREFIX, NAMES_PREFIX } from './seats.ts'
  *
  *     seats/0000000007    the id of the peer
  *     drains/PEER         there while the peer is to be emptied, see `upkeep/drains.ts`
- *     names/PEER          what people call it, if not what it calls itself
+ *     seats/names/PEER    what people call it, if not what it calls itself
  *
  * A seat is taken by writing it where nothing is, from the lowest number on that is not known to be
  * taken. So whoever tries comes past everything that others took first, and a peer gets one number.
- * Keys of seats are never written twice and never deleted.
+ * Keys of seats are never written twice and never deleted; names are.
  */
 export const SEATS_PREFIX = 'seats/'
 const SEATS_MAX = 0xffff_fffe
@@ -72,7 +72,7 @@ export class SeatTable {
   /** What was missed of drains or names cannot be told otherwise: they are told anew. */
   reset(prefix: string): void {
     if (prefix === DRAINS_PREFIX) this.#drains.clear()
-    if (prefix === NAMES_PREFIX) this.#names.clear()
+    if (prefix === SEATS_PREFIX) this.#names.clear()
   }
 }
 

@@ -6,8 +6,8 @@ import type { PeerView } from '../../placement/peer-view.ts'
  * as they are: `views` calls those that live `draining`, so that nothing new goes there.
  */
 export const DRAINS_PREFIX = 'drains/'
-/** Under this one, what people call peers, by their ids. */
-export const NAMES_PREFIX = 'names/'
+/** Under this one, what people call peers, by their ids: beside the seats, for one watch follows both. */
+export const NAMES_PREFIX = 'seats/names/'
 
 /**
  * The numbers of peers in the catalog. Each member gets one when it is first seen by the leader of
