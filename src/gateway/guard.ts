@@ -74,9 +74,8 @@ export function checkOrigin({ headers, method = '' }: IncomingMessage): void {
 
 /** By host and port: whether something before us speaks TLS is not to be seen here. */
 function isOwn(origin: string, host = ''): boolean {
-  return (
-    URL.canParse(origin) && host !== '' && new URL(origin).host === new URL(`http://${host}`).host
-  )
+  const isReadable = URL.canParse(origin) && URL.canParse(`http://${host}`)
+  return isReadable && new URL(origin).host === new URL(`http://${host}`).host
 }
 
 /** Peers of one machine differ by their ports alone, and cookies do not. */

@@ -1,5 +1,6 @@
 import { fromUtf8, toUtf8 } from '../../base/bytes.ts'
 import type { PeerId } from '../../base/environment.ts'
+import { fittingName } from '../peer-note.ts'
 import { DRAINS_PREFIX, NAMES_PREFIX } from './seats.ts'
 
 /**
@@ -60,7 +61,7 @@ export class SeatTable {
       return put(this.#drains, key.slice(DRAINS_PREFIX.length), state)
     }
     if (key.startsWith(NAMES_PREFIX))
-      return put(this.#names, key.slice(NAMES_PREFIX.length), value && toUtf8(value))
+      return put(this.#names, key.slice(NAMES_PREFIX.length), value && nameIn(value))
     const seat = seatIn(key)
     if (seat === undefined || value === undefined || this.#peers.has(seat)) return false
     const peer = toUtf8(value)
@@ -75,6 +76,9 @@ export class SeatTable {
     if (prefix === SEATS_PREFIX) this.#names.clear()
   }
 }
+
+/** Anybody may have written it: as much of it as a name can be. */
+const nameIn = (value: Uint8Array): string | undefined => fittingName(toUtf8(value)) || undefined
 
 /** Puts or, without a value, removes; true if that changed anything. */
 function put<Value>(map: Map<PeerId, Value>, peer: PeerId, value: Value | undefined): boolean {

@@ -134,6 +134,13 @@ test('a change whose browser says nothing of its origin is refused', async () =>
   assert.equal(answer.status, 403)
 })
 
+test('a Host that nobody can read is refused, whatever comes with it', async () => {
+  const scene = shared()
+  const { cookie, view } = await logIn(scene)
+  const given = { cookie, 'x-holdfast-csrf': view.csrf, host: '127.0.0.1:99999' }
+  assert.equal((await post(scene, '/api/v1/invites', {}, given)).status, 403)
+})
+
 test('the pages of others read nothing either', async () => {
   const scene = shared()
   const { cookie } = await logIn(scene)

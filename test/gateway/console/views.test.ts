@@ -97,6 +97,18 @@ test('a name that is too long, or none, changes nothing', async () => {
   assert.equal((await ownRow(scene)).name, name)
 })
 
+test('of what the map has for a name, as much is shown as a name can be', async () => {
+  const scene = shared()
+  const { peer, name } = await ownRow(scene)
+  const key = `seats/names/${peer}`
+  await scene.node.kv.put(key, new TextEncoder().encode('n'.repeat(10_000)))
+  await eventually(scene, each => each.name === 'n'.repeat(64))
+  await scene.node.kv.put(key, Uint8Array.of(255, 254))
+  await eventually(scene, each => each.name === '\uFFFD\uFFFD')
+  await scene.node.kv.delete(key)
+  await eventually(scene, each => each.name === name)
+})
+
 /** Renames come by the replicated map, in no time, but not in this turn. */
 async function eventually(scene: Scene, holds: (row: PeerRow) => boolean): Promise<PeerRow> {
   for (let turn = 0; turn < 1000; turn++) {
