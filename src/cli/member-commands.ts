@@ -47,6 +47,22 @@ export function inviteCommand(command: Command, signal: AbortSignal): void {
     })
 }
 
+/** `holdfast rename PEER NAME` */
+export function renameCommand(command: Command, signal: AbortSignal): void {
+  command
+    .description('give a peer another name, for everybody; an empty one takes that back')
+    .argument('<PEER>', 'its id, or its name if no other peer has it')
+    .argument('<NAME>', 'at most 64 bytes')
+    .addOption(dataOption())
+    .option('--json', 'print the result as JSON')
+    .action(async (peer: string, name: string, { data, json }: DataFlags) => {
+      const client = await PeerClient.connect(data, signal)
+      const path = `/api/v1/peers/${encodeURIComponent(peer)}`
+      const result = await client.ask('PATCH', path, { name })
+      if (json === true) console.log(JSON.stringify(result))
+    })
+}
+
 /** `holdfast ban PEER` */
 export function banCommand(command: Command, signal: AbortSignal): void {
   command

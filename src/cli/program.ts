@@ -14,7 +14,7 @@ import { interruption, Interrupted } from './interruption.ts'
 import { keysCommand } from './keys-command.ts'
 import { kvCommand } from './kv-command.ts'
 import { lsCommand } from './ls-command.ts'
-import { banCommand, inviteCommand } from './member-commands.ts'
+import { banCommand, inviteCommand, renameCommand } from './member-commands.ts'
 import { cpCommand, rmCommand } from './object-commands.ts'
 import { placementCommand } from './placement-command.ts'
 import { putCommand } from './put-command.ts'
@@ -73,6 +73,7 @@ export function createProgram(signal: AbortSignal): Command {
   add('up', upCommand)
   add('invite', inviteCommand)
   add('ban', banCommand)
+  add('rename', renameCommand)
   add('console', consoleCommand)
   add('authority', authorityCommand)
   add('peers', peersCommand)

@@ -2,7 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { type Command, Option } from 'commander'
 
-import type { DrainView, PeerView, RebalanceView, RepairRecord, UpkeepStatus } from '../index.ts'
+import type {
+  DrainPlan,
+  DrainView,
+  PeerView,
+  RebalanceView,
+  RepairRecord,
+  UpkeepStatus,
+} from '../index.ts'
 import { formatBytes, formatTime } from './format.ts'
 import { dataOption } from './member-commands.ts'
 import { parseBounded } from './parse.ts'
@@ -81,6 +88,7 @@ export function upkeepText(upkeep: UpkeepStatus): string {
 
 interface DrainFlags extends Flags {
   readonly undo?: boolean
+  readonly dryRun?: boolean
   readonly wait?: boolean
 }
 
@@ -90,12 +98,14 @@ export function drainCommand(command: Command, signal: AbortSignal): void {
     .description('move everything off a peer, so that it can leave; without PEER, list drains')
     .argument('[PEER]', 'its id, or its name if no other peer has it')
     .option('--undo', 'let it hold fragments again')
+    .option('--dry-run', 'only say what would move')
     .option('-w, --wait', 'until it is empty')
     .addOption(dataOption())
     .option('--json', 'print the result as JSON')
     .action(async (peer: string | undefined, flags: DrainFlags) => {
       const client = await PeerClient.connect(flags.data, signal)
       if (peer === undefined) return listDrains(client, flags)
+      if (flags.dryRun === true) return planDrain(client, peer, flags)
       const path = `/api/v1/drains/${encodeURIComponent(peer)}`
       const result =
         flags.undo === true
@@ -105,6 +115,18 @@ export function drainCommand(command: Command, signal: AbortSignal): void {
       if (flags.json === true) return console.log(JSON.stringify(result))
       return console.error(drainText(peer, flags))
     })
+}
+
+async function planDrain(client: PeerClient, peer: string, { json }: DrainFlags): Promise<void> {
+  const plan = await client.post<DrainPlan>('/api/v1/drains', { peer, dryRun: true }, PLAN_MS)
+  console.log(json === true ? JSON.stringify(plan) : drainPlanText(plan))
+}
+
+export function drainPlanText(plan: DrainPlan): string {
+  const { fragments, bytes, isPartial, fits, freeBytesElsewhere, peersElsewhere } = plan
+  const what = `${isPartial ? 'at least ' : ''}${fragments} fragments, ${formatBytes(bytes)}, would move`
+  const where = `${peersElsewhere} other peers have ${formatBytes(freeBytesElsewhere)} free`
+  return `${what}; ${where}${fits ? '' : ', and cannot take them'}`
 }
 
 function drainText(peer: string, { undo, wait }: DrainFlags): string {

@@ -3,11 +3,16 @@ import { test } from 'node:test'
 
 import { bucketsTable } from '../../src/cli/buckets-command.ts'
 import { eventsIn, eventText } from '../../src/cli/events-command.ts'
-import { formatTime } from '../../src/cli/format.ts'
+import { formatBytes, formatTime } from '../../src/cli/format.ts'
 import { pageTable, versionTable } from '../../src/cli/ls-command.ts'
 import { peerLabels } from '../../src/cli/peer-labels.ts'
 import { placementTable } from '../../src/cli/placement-command.ts'
-import { rebalanceText, repairsTable, upkeepText } from '../../src/cli/upkeep-commands.ts'
+import {
+  drainPlanText,
+  rebalanceText,
+  repairsTable,
+  upkeepText,
+} from '../../src/cli/upkeep-commands.ts'
 import type { FragmentPlacement, ObjectPlacement, PeerView } from '../../src/index.ts'
 
 const modified = '2026-05-01T12:00:00.000Z'
@@ -179,4 +184,22 @@ test('events are read from however they arrive, and told in one line', async () 
   for await (const event of eventsIn(stream())) events.push(event)
   assert.equal(events.length, 1)
   assert.deepEqual(events.map(eventText), ['?  peer  peer=ü\uFFFD'])
+})
+
+test('a plan of a drain says what would move, and whether there is room for it', () => {
+  const plan = {
+    fragments: 12,
+    bytes: 3_000_000,
+    isPartial: false,
+    fits: true,
+    freeBytesElsewhere: 9_000_000,
+    peersElsewhere: 4,
+  }
+  const room = `4 other peers have ${formatBytes(9_000_000)} free`
+  const moves = `12 fragments, ${formatBytes(3_000_000)}, would move`
+  assert.equal(drainPlanText(plan), `${moves}; ${room}`)
+  assert.equal(
+    drainPlanText({ ...plan, isPartial: true, fits: false }),
+    `at least ${moves}; ${room}, and cannot take them`,
+  )
 })
