@@ -64,6 +64,7 @@ export type {
   ReadOptions,
   Retention,
   SegmentPlacement,
+  Served,
   Store,
   UploadDetails,
   UploadedPart,

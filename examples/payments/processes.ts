@@ -9,7 +9,8 @@ export interface Ready {
   readonly invite?: string
 }
 
-const READY_MS = 60_000
+/** A server that was killed reads what it has, and catches up, beside others that are busy. */
+const READY_MS = 180_000
 
 /** A process of this example: its lines of output, one by one. */
 export class Program {

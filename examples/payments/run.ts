@@ -73,7 +73,7 @@ async function play(): Promise<boolean> {
   const aborted = new Promise<never>((_, reject) => {
     stopping.signal.addEventListener('abort', () => reject(new Error('stopped')))
   })
-  await Promise.race([done.promise, ended, aborted])
+  await Promise.race([done.promise, ended, aborted, faults?.failed ?? ended])
   await faults?.end()
   loaded.tell({ type: 'audit' })
   const report = await Promise.race([promise, ended, aborted])
@@ -118,8 +118,14 @@ function loadSettings(servers: readonly ServerProcess[]): Record<string, string>
   return { SERVERS, PAYMENTS, CLIENTS, REPEATS }
 }
 
+interface Faults {
+  /** Rejects if a server does not come back. */
+  readonly failed: Promise<never>
+  end(): Promise<void>
+}
+
 /** One server after the other is killed, paused, or cut off from the others. */
-function befall(servers: readonly ServerProcess[], load: Program): { end(): Promise<void> } {
+function befall(servers: readonly ServerProcess[], load: Program): Faults {
   const over = new AbortController()
   const { signal } = over
   const pause = (ms: number): Promise<unknown> =>
@@ -153,6 +159,7 @@ function befall(servers: readonly ServerProcess[], load: Program): { end(): Prom
   }
   const ended = troubles()
   return {
+    failed: ended.then(() => new Promise<never>(() => undefined)),
     end: () => {
       over.abort()
       return ended

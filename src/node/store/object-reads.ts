@@ -61,6 +61,7 @@ interface Page {
   /** Bytes of the blob. */
   readonly from: number
   readonly to: number
+  readonly onServed: GetOptions['onServed']
 }
 
 interface BodyRange {
@@ -68,6 +69,7 @@ interface BodyRange {
   readonly to: number
   readonly signal: AbortSignal | undefined
   readonly encryptionKey: Uint8Array | undefined
+  readonly onServed: GetOptions['onServed']
 }
 
 export class ObjectReads {
@@ -86,9 +88,9 @@ export class ObjectReads {
     const found = await this.find(place, options)
     const { sizeBytes } = found.version
     const { from, to } = rangeOf(options, sizeBytes)
-    const { signal, encryptionKey, onProgress } = options
+    const { signal, encryptionKey, onProgress, onServed } = options
     if (needsKey(found.version) && encryptionKey === undefined) throw keyNeeded()
-    const bytes = await this.#open(place, found, { from, to, signal, encryptionKey })
+    const bytes = await this.#open(place, found, { from, to, signal, encryptionKey, onServed })
     const totalBytes = to - from
     const body = async function* (): AsyncGenerator<Uint8Array> {
       let sent = 0
@@ -192,7 +194,7 @@ export class ObjectReads {
 
   async *#pages(
     name: ContentName,
-    { from, to, signal, encryptionKey }: BodyRange,
+    { from, to, signal, encryptionKey, onServed }: BodyRange,
   ): AsyncGenerator<Page, void> {
     const { keys } = this.#drivers
     for await (const extent of this.extents(name, { from, to }, signal)) {
@@ -206,7 +208,7 @@ export class ObjectReads {
         const count = Math.min(PAGE_SEGMENTS, last - segment + 1)
         const pageEnd = Math.min(end, (segment + count) * SEGMENT_PLAIN_BYTES)
         const segments = await this.segments(extent, { first: segment, count }, { signal })
-        yield { extent, key, first: segment, segments, from: at, to: pageEnd }
+        yield { extent, key, first: segment, segments, from: at, to: pageEnd, onServed }
         at = pageEnd
       }
     }
@@ -231,7 +233,7 @@ export class ObjectReads {
   }
 
   #decode(page: Page, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
-    const { extent, key, first, segments, from, to } = page
+    const { extent, key, first, segments, from, to, onServed } = page
     const { coder, onFault } = this.#drivers
     const stored = segments.map(({ k, fragments }) => ({
       k,
@@ -241,7 +243,7 @@ export class ObjectReads {
     const { source: name, blob } = extent
     return decodeStream(object, {
       coder,
-      source: new PlacedSource(this.#drivers, segments, first),
+      source: new PlacedSource({ ...this.#drivers, onServed }, segments, first),
       from,
       to,
       onFault: ({ segment, column: index, error }) => {

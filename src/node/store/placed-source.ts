@@ -1,6 +1,7 @@
 /**
  * Fragments of a blob's segments from whoever holds them. Of those that can be had, the own ones come
- * first, then data before parity, then the quick before the slow. Peers that are away, or kept
+ * first, then data before parity, then the quick before the slow; among those that are about equally
+ * quick chance decides, so that readers spread over all holders. Peers that are away, or kept
  * somebody waiting just now, are only asked where there are too few others.
  *
  * A fetch is late after what its peer takes as a rule at most; then the reader asks others as well,
@@ -17,6 +18,7 @@ import type { CellRange, FragmentPlace, FragmentSource } from '../coder/fragment
 import type { FragmentPeers, ReadCells } from '../fragments/fragment-peers.ts'
 import type { PeerPace } from './peer-pace.ts'
 import type { Seats } from './seats.ts'
+import type { Served } from './store.ts'
 import { whileBusy } from './while-busy.ts'
 
 /** How long a peer may take that nobody can stand in for. */
@@ -30,7 +32,11 @@ export interface PlacedSourceDrivers {
   readonly seats: Seats
   readonly pace: PeerPace
   readonly self: PeerId
+  readonly onServed?: ((served: Served) => void) | undefined
 }
+
+/** Up to which it does not matter how quick a peer is. */
+const QUICK_MS = 8
 
 type Leaves = PromiseWithResolvers<Uint8Array>
 
@@ -41,6 +47,8 @@ export class PlacedSource implements FragmentSource {
   readonly #views: ReadonlyMap<number, PeerView>
   /** Fragments that could not be had. */
   readonly #failed = new Set<string>()
+  /** By which holders are told apart that are equally good. */
+  readonly #dice = new Map<string, number>()
   /** Leaves that are to come with the first cells. */
   readonly #wanted = new Map<string, Leaves>()
 
@@ -57,7 +65,7 @@ export class PlacedSource implements FragmentSource {
     const all = record.fragments
       .map((_, column) => this.#rank(segment, column, record.k))
       .filter(({ peer }) => peer !== undefined)
-      .toSorted((a, b) => a.distance - b.distance || a.typicalMs - b.typicalMs)
+      .toSorted((a, b) => a.distance - b.distance || a.pace - b.pace || a.die - b.die)
     const good = all.filter(({ isGood }) => isGood)
     const chosen = good.length >= record.k ? good : [...good, ...all.filter(it => !it.isGood)]
     return chosen.map(({ column }) => column)
@@ -82,6 +90,18 @@ export class PlacedSource implements FragmentSource {
   }
 
   async cells(
+    place: FragmentPlace,
+    range: CellRange,
+    signal: AbortSignal,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const cells = await this.#cells(place, range, signal)
+    const peer = this.#peerOf(place)
+    const { onServed } = this.#drivers
+    if (peer !== undefined) onServed?.({ peer, index: place.column, bytes: cells.length })
+    return cells
+  }
+
+  async #cells(
     place: FragmentPlace,
     { from, to }: CellRange,
     signal: AbortSignal,
@@ -145,7 +165,8 @@ export class PlacedSource implements FragmentSource {
     peer: PeerId | undefined
     isGood: boolean
     distance: number
-    typicalMs: number
+    pace: number
+    die: number
   } {
     const { pace, self } = this.#drivers
     const peer = this.#peerOf({ segment, column })
@@ -158,7 +179,18 @@ export class PlacedSource implements FragmentSource {
       (isHere || (isThere && !pace.isAvoided(peer)))
     const far = isThere ? (column < k ? 1 : 2) : 3
     const typicalMs = peer === undefined ? 0 : pace.typicalMs(peer)
-    return { column, peer, isGood, distance: isHere ? 0 : far, typicalMs }
+    // Twice as slow is slower; less than that is chance.
+    const doublings = Math.floor(Math.log2(1 + typicalMs / QUICK_MS))
+    const die = this.#dieOf(segment, column)
+    return { column, peer, isGood, distance: isHere ? 0 : far, pace: doublings, die }
+  }
+
+  /** The same whenever it is asked for. */
+  #dieOf(segment: number, column: number): number {
+    const name = nameOf({ segment, column })
+    const thrown = this.#dice.get(name) ?? this.#drivers.random.float()
+    this.#dice.set(name, thrown)
+    return thrown
   }
 
   #peerOf({ segment, column }: { segment: number; column: number }): PeerId | undefined {

@@ -82,6 +82,16 @@ export interface GetOptions extends ReadOptions, WriteConditions {
   readonly to?: number | undefined
   readonly encryptionKey?: Uint8Array | undefined
   readonly onProgress?: ((progress: Progress) => void) | undefined
+  /** Told of every run of bytes that a peer, perhaps this one, gave of one of its fragments. */
+  readonly onServed?: ((served: Served) => void) | undefined
+}
+
+/** What one peer gave to a reading. */
+export interface Served {
+  readonly peer: PeerId
+  /** Which fragment of its segment. */
+  readonly index: number
+  readonly bytes: number
 }
 
 export interface ObjectInfo extends ObjectPlace {
