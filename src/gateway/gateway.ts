@@ -31,6 +31,9 @@ import type { Credentials } from './tls/credentials.ts'
 /** How long answers under way may take when it stops. */
 const CLOSE_MS = 5_000
 
+/** One for all: an abort without a reason makes a new error each time, with its stack. */
+const ANSWERED = new Error('the request was answered')
+
 export interface GatewayOptions {
   readonly node: ServedNode
   /** Where the token is kept and the address announced. */
@@ -194,7 +197,7 @@ async function serve(
     await fail(service, { request, response, exchange, isSending: invitation.isGiven() }, error)
   } finally {
     unwatch()
-    ending.abort()
+    ending.abort(ANSWERED)
   }
 }
 

@@ -17,6 +17,9 @@ interface Fetch {
   isLate: boolean
 }
 
+/** One for all: an abort without a reason makes a new error each time, with its stack. */
+const OVER = new Error('the part is over')
+
 type Get = (column: number, span: Span, signal: AbortSignal) => Promise<ColumnCells | undefined>
 
 /** The cells of one part that have come, and those that are on their way: each column once. */
@@ -97,7 +100,7 @@ export class Fetches {
   }
 
   abort(): void {
-    this.#controller.abort()
+    this.#controller.abort(OVER)
   }
 }
 
