@@ -21,6 +21,7 @@ const {
   CLIENTS = '48',
   REPEATS = '0.3',
   ACCOUNTS = '200',
+  SECONDS = 'Infinity',
 } = process.env
 const DEPOSIT = 100_000
 const PROGRESS_EVERY_MS = 1_000
@@ -77,6 +78,7 @@ class Load {
   readonly #tookMs: number[] = []
   #recentMs: number[] = []
   #begun = 0
+  #endMs = 0
   #repeats = 0
   #refused = 0
 
@@ -96,6 +98,7 @@ class Load {
     for (let at = 0; at < Number(CLIENTS); at++) this.#clients.push(new PaymentsClient({ servers }))
     await this.#openAccounts()
     const startMs = performance.now()
+    this.#endMs = startMs + Number(SECONDS) * 1000
     const timer = setInterval(() => this.#progress(), PROGRESS_EVERY_MS)
     await Promise.all(this.#clients.map(client => this.#pay(client)))
     clearInterval(timer)
@@ -117,7 +120,7 @@ class Load {
   }
 
   async #pay(client: PaymentsClient): Promise<void> {
-    while (this.#begun < Number(PAYMENTS)) {
+    while (this.#begun < Number(PAYMENTS) && performance.now() < this.#endMs) {
       this.#begun++
       const key = randomUUID()
       const payment = { from: randomAccount(), to: randomAccount(), amount: 1 + below(500) }

@@ -3,6 +3,7 @@
  * many clients that pay each other through them; at the end the books are audited.
  *
  *     --payments 20000   how many
+ *     --seconds 60       for how long at most
  *     --clients 48       how many at once
  *     --repeats 0.3      the share of payments that are sent once more
  *     --chaos            kill, pause and cut off servers meanwhile, one after the other
@@ -23,6 +24,7 @@ const SERVERS_COUNT = 3
 const { values: flags } = parseArgs({
   options: {
     payments: { type: 'string', default: '20000' },
+    seconds: { type: 'string', default: 'Infinity' },
     clients: { type: 'string', default: '48' },
     repeats: { type: 'string', default: '0.3' },
     'every-ms': { type: 'string', default: '6000' },
@@ -113,9 +115,9 @@ async function settled(url: string): Promise<void> {
 }
 
 function loadSettings(servers: readonly ServerProcess[]): Record<string, string> {
-  const { payments: PAYMENTS, clients: CLIENTS, repeats: REPEATS } = flags
+  const { payments: PAYMENTS, seconds: SECONDS, clients: CLIENTS, repeats: REPEATS } = flags
   const SERVERS = JSON.stringify(servers.map(({ name, ready }) => ({ name, url: ready.url })))
-  return { SERVERS, PAYMENTS, CLIENTS, REPEATS }
+  return { SERVERS, PAYMENTS, SECONDS, CLIENTS, REPEATS }
 }
 
 interface Faults {

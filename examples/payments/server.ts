@@ -326,13 +326,6 @@ class PaymentServer {
       return send(response, status, { code: details.reason })
     }
     if (details.code === 'MACHINE_KEY_REUSED') return send(response, 422, { code: details.code })
-    console.error(
-      details.code,
-      error.message,
-      path,
-      JSON.stringify(error.details),
-      String(error.cause),
-    )
     const other = this.#others[Math.floor(Math.random() * this.#others.length)]
     const body = { code: details.code, message: error.message }
     if (other === undefined) return send(response, 503, body, { 'retry-after': '1' })
