@@ -155,7 +155,7 @@ function describe(node: HoldfastNode, { url, link, token, key, region, isJson }:
     `holdfast is up: ${name}, ${token === undefined ? `one of ${others + 1} peers` : 'the first peer of a new network'}`,
     '',
     `  console  ${link}`,
-    `           (good once, within the hour; another: ${program} console)`,
+    `           (good once, within the hour; another: ${program} console${where(node)})`,
     `  gateway  ${url}`,
     `  peer     ${peer}`,
     ...addresses.map(address => `           ${address.replace(/\/p2p\/.*$/, '')}`),
@@ -174,16 +174,17 @@ function describe(node: HoldfastNode, { url, link, token, key, region, isJson }:
 }
 
 /** With the directory, unless it is the one that commands look into anyway. */
-function howToStore(node: HoldfastNode): readonly string[] {
+function where(node: HoldfastNode): string {
   const { dataDirectory } = node.status()
-  const where = dataDirectory === resolve(DEFAULT_DATA) ? '' : ` --data ${dataDirectory}`
-  return [
-    `  ${program} put FILE files/${where}`,
-    `  ${program} ls files${where}`,
-    `  ${program} get files/FILE${where}`,
-    '',
-  ]
+  return dataDirectory === resolve(DEFAULT_DATA) ? '' : ` --data ${dataDirectory}`
 }
+
+const howToStore = (node: HoldfastNode): readonly string[] => [
+  `  ${program} put FILE files/${where(node)}`,
+  `  ${program} ls files${where(node)}`,
+  `  ${program} get files/FILE${where(node)}`,
+  '',
+]
 
 /** The only time that this secret is shown. */
 const howToUseS3 = (

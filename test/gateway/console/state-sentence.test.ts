@@ -85,6 +85,11 @@ const cases: readonly (readonly [Partial<StateFacts>, string, string])[] = [
     '3 segments cannot be read: too many fragments are away',
   ],
   [{ groupTolerance: -1 }, 'at risk', 'A group has lost its majority: what it has stands still'],
+  [
+    { groupTolerance: -1, health: { ...well, groupsHeard: 0 } },
+    'at risk',
+    'A group has lost its majority: what it has stands still',
+  ],
   [{ health: { ...well, isWhole: false } }, 'unknown', 'What is stored is being counted'],
   [
     { health: { ...well, groupsHeard: 0 } },
