@@ -101,6 +101,31 @@ suite('programs that speak S3', () => {
     runs('aws s3 rm --recursive s3://by-aws')
   })
 
+  test(
+    'aws makes a website, and rules for what ends',
+    { skip: lacks('aws --version', 'the aws command line') },
+    () => {
+      const statement = {
+        Effect: 'Allow',
+        Principal: '*',
+        Action: 's3:GetObject',
+        Resource: 'arn:aws:s3:::site/*',
+      }
+      const rule = { ID: 'old', Status: 'Enabled', Filter: {}, Expiration: { Days: 3 } }
+      writeFileSync(join(folder, 'policy.json'), JSON.stringify({ Statement: [statement] }))
+      writeFileSync(join(folder, 'rules.json'), JSON.stringify({ Rules: [rule] }))
+      runs('echo home > index.html; aws s3 mb s3://site; aws s3 cp index.html s3://site/')
+      runs('aws s3 website s3://site --index-document index.html')
+      runs('aws s3api put-bucket-policy --bucket site --policy file://policy.json')
+      runs('curl -sSf -H "Host: site.web.localhost" $AWS_ENDPOINT_URL/ | cmp - index.html')
+      const lifecycle = 'bucket-lifecycle-configuration --bucket site'
+      runs(`aws s3api put-${lifecycle} --lifecycle-configuration file://rules.json`)
+      assert.match(runs(`aws s3api get-${lifecycle}`), /"Days": 3/)
+      // Gateways remember for a moment that there were no rules.
+      runs('sleep 4; aws s3api head-object --bucket site --key index.html | grep rule-id')
+    },
+  )
+
   test('boto3', { skip: lacks('python3 -c "import boto3"', 'boto3') }, () => {
     runs(`python3 ${join(import.meta.dirname, 'boto3-client.py')} by-boto3 LARGE`)
   })
