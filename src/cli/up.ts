@@ -155,7 +155,7 @@ function describe(node: HoldfastNode, { url, link, token, key, region, isJson }:
     `holdfast is up: ${name}, ${token === undefined ? `one of ${others + 1} peers` : 'the first peer of a new network'}`,
     '',
     `  console  ${link}`,
-    `           (good once, within the hour; another: ${program} console${where(node)})`,
+    `           (good once, within the hour; another: ${program} console${dataFlag(node)})`,
     `  gateway  ${url}`,
     `  peer     ${peer}`,
     ...addresses.map(address => `           ${address.replace(/\/p2p\/.*$/, '')}`),
@@ -174,15 +174,15 @@ function describe(node: HoldfastNode, { url, link, token, key, region, isJson }:
 }
 
 /** With the directory, unless it is the one that commands look into anyway. */
-function where(node: HoldfastNode): string {
+function dataFlag(node: HoldfastNode): string {
   const { dataDirectory } = node.status()
   return dataDirectory === resolve(DEFAULT_DATA) ? '' : ` --data ${dataDirectory}`
 }
 
 const howToStore = (node: HoldfastNode): readonly string[] => [
-  `  ${program} put FILE files/${where(node)}`,
-  `  ${program} ls files${where(node)}`,
-  `  ${program} get files/FILE${where(node)}`,
+  `  ${program} put FILE files/${dataFlag(node)}`,
+  `  ${program} ls files${dataFlag(node)}`,
+  `  ${program} get files/FILE${dataFlag(node)}`,
   '',
 ]
 
