@@ -66,5 +66,9 @@ const changes: readonly Omit<Mutant, 'scenario' | 'tests'>[] = [
 export const machineMutants: readonly Mutant[] = changes.map(change => ({
   ...change,
   scenario: 'payments',
-  tests: ['consensus/application/application-machine.test.ts', 'node/machines/machines.test.ts'],
+  tests: [
+    'consensus/application/application-machine.test.ts',
+    'node/machines/parts.test.ts',
+    'node/machines/machines.test.ts',
+  ],
 }))
