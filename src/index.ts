@@ -27,6 +27,7 @@ export {
 export type { ClockReport, SourceReport } from './node/clock/clock-report.ts'
 export type { GroupDecision, GroupMemberView, GroupView } from './node/consensus/group-view.ts'
 export { createNode, type HoldfastNode } from './node/create-node.ts'
+export { peerIdOf } from './node/peer-id-of.ts'
 export {
   createLog,
   type Log,

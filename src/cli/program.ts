@@ -10,6 +10,7 @@ import { eventsCommand } from './events-command.ts'
 import { EXIT_OK, EXIT_UNREAD, EXIT_USAGE, exitCodeOf } from './exit-codes.ts'
 import { getCommand } from './get-command.ts'
 import { hintFor } from './hints.ts'
+import { idCommand } from './id-command.ts'
 import { interruption, Interrupted } from './interruption.ts'
 import { keysCommand } from './keys-command.ts'
 import { kvCommand } from './kv-command.ts'
@@ -71,6 +72,7 @@ export function createProgram(signal: AbortSignal): Command {
   add('buckets', bucketsCommand)
   program.commandsGroup('Peers and network:')
   add('up', upCommand)
+  add('id', idCommand)
   add('invite', inviteCommand)
   add('ban', banCommand)
   add('rename', renameCommand)

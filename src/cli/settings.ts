@@ -12,6 +12,8 @@ export const settingNames = [
   'join-file',
   'founder',
   'invite-file',
+  'bootstrap',
+  'bootstrap-expect',
   'listen',
   'announce',
   'lane-port',

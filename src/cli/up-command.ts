@@ -21,6 +21,14 @@ export function upCommand(command: Command, signal: AbortSignal): void {
     )
     .option('--invite-file <FILE>', 'where who made the network keeps an invite for the others')
     .option(
+      '--bootstrap-expect <N>',
+      'make a network together with the peers of the list, once all N are there',
+    )
+    .option(
+      '--bootstrap <ADDRESSES>',
+      'that list, the same for all: /ip4/HOST/tcp/PORT/p2p/PEER, … (`holdfast id` tells PEER)',
+    )
+    .option(
       '--listen <ADDRESS>',
       'where peers connect (default: 0.0.0.0:4801 or the next free port)',
     )

@@ -23,6 +23,7 @@ import {
   parseServers,
 } from './parse.ts'
 import { DEFAULT_DATA, type Settings } from './settings.ts'
+import { whomToFoundWith } from './up-bootstrap.ts'
 import { credentialsFor, gatewaySettings } from './up-gateway.ts'
 import { keepInvite, whereToJoin } from './up-invite.ts'
 
@@ -101,6 +102,7 @@ function nodeOptionsOf(settings: Settings, dataDirectory: string, log: Log): Nod
   return {
     dataDirectory,
     join: whereToJoin(settings, log),
+    bootstrap: whomToFoundWith(settings),
     listen: listen === undefined ? undefined : parseListen(listen),
     announce: announce === undefined ? undefined : parseAnnounce(announce),
     lanePort: portIn(settings, 'lane-port'),

@@ -1,6 +1,5 @@
 import { toHex } from '../base/bytes.ts'
 import type { Environment } from '../base/environment.ts'
-import { HoldfastError } from '../base/errors.ts'
 import type { Metrics } from '../base/metrics.ts'
 import { Tasks } from '../base/tasks.ts'
 import { profiles } from '../membership/profile.ts'
@@ -9,21 +8,14 @@ import { Activity, type Surroundings } from './activity.ts'
 import { AdmissionFiles } from './admission/admission-files.ts'
 import { Admission } from './admission/admission.ts'
 import { type Invite, parseInvite } from './admission/invite.ts'
-import { leadsInto } from './admission/join-network.ts'
 import { MemberBook } from './admission/member-book.ts'
 import { MemberPolicy } from './admission/member-policy.ts'
-import {
-  acceptWelcome,
-  type Admitted,
-  foundNetwork,
-  openAdmission,
-} from './admission/open-admission.ts'
+import { acceptWelcome, type Admitted } from './admission/open-admission.ts'
 import { Refusals } from './admission/refusals.ts'
-import { trustIn } from './admission/trust.ts'
 import type { ClockNotice } from './clock/clock-service.ts'
 import { type PeerClock, startClock } from './clock/start-clock.ts'
-import { markFounding, unmarkFounding } from './consensus/founding.ts'
 import { enterNetwork } from './enter-network.ts'
+import { findNetwork } from './find-network.ts'
 import { introduce } from './introduce.ts'
 import type { Log } from './log.ts'
 import type { Home, Machine, PeerHost } from './machine.ts'
@@ -102,7 +94,16 @@ export class BringUp {
 
     const base = { clock, timers, random, disk: home.disk }
     const files = new AdmissionFiles(home.disk)
-    const found = await this.#findNetwork({ files, home, invite, signal })
+    const found = await findNetwork({
+      settings: this.#settings,
+      machine: this.#machine,
+      environment: base,
+      files,
+      home,
+      given: invite,
+      founded: () => this.#options.emit({ type: 'founded' }),
+      signal,
+    })
     const host = await this.#openHost(base, home, found.book)
     this.#stack.add('network', () => host.stop())
     const environment: Environment = { ...base, network: host }
@@ -155,49 +156,6 @@ export class BringUp {
     const startedAtMs = clock.wallMs()
     const parts = { home, host, admitted, admission, membership }
     return { ...parts, clock: peerClock, agreement, storage, activity, startedAtMs }
-  }
-
-  /** The network this directory belongs to, a new one, or the one that the invite leads into. */
-  async #findNetwork({
-    files,
-    home: { disk, identity },
-    invite: given,
-    signal,
-  }: {
-    readonly files: AdmissionFiles
-    readonly home: Home
-    readonly invite: Invite | undefined
-    readonly signal: AbortSignal
-  }): Promise<Admitted | { readonly book: MemberBook; readonly invite: Invite }> {
-    const { zone, log, dataDirectory } = this.#settings
-    const { clock, secrets } = this.#machine
-    const { peer: self } = identity
-    const admitted = await openAdmission(files, clock)
-    if (admitted !== undefined) {
-      const { credentials } = admitted
-      if (credentials.self !== self) throw foreign(dataDirectory, 'its identity was replaced')
-      if (given !== undefined && !leadsInto(given, credentials.authority))
-        throw foreign(dataDirectory, 'it belongs to another network than the invite')
-      if (given !== undefined) log.info('a member already, so the invite is not used')
-      return admitted
-    }
-    const invite = given ?? (await this.#waitForInvite(signal))
-    if (invite !== undefined) {
-      await unmarkFounding(disk)
-      const book = new MemberBook(files, trustIn(invite.authority), () => clock.wallMs())
-      return { book, invite }
-    }
-    log.info('making a network')
-    await markFounding(disk)
-    const founded = await foundNetwork(files, { self, zone, clock, secrets })
-    this.#options.emit({ type: 'founded' })
-    return founded
-  }
-
-  async #waitForInvite(signal: AbortSignal): Promise<Invite | undefined> {
-    const { join } = this.#settings
-    const token = typeof join === 'function' ? await join(signal) : undefined
-    return token === undefined ? undefined : parseInvite(token)
   }
 
   #openHost(
@@ -376,6 +334,3 @@ function levelOf(event: NetEvent): 'debug' | 'info' | 'warn' {
   const isIdentify = event.type === 'refused' && /\/id\/(push\/)?1\.0\.0$/.test(event.detail)
   return isIdentify ? 'debug' : 'warn'
 }
-
-const foreign = (path: string, reason: string): HoldfastError =>
-  new HoldfastError(`Cannot use ${path}: ${reason}`, { code: 'FOREIGN_STORE', path, reason })

@@ -15,6 +15,9 @@ export interface DataDirectory {
   release(): Promise<void>
 }
 
+/** Where the identity is in a directory. */
+export const identityPath = (root: string): string => join(root, 'keys', 'identity')
+
 /**
  * Makes the directory if it is not there, for its owner alone, and takes it for this process.
  * @throws {HoldfastError} `DIRECTORY_LOCKED`, `FILE_FORBIDDEN`
@@ -27,7 +30,7 @@ export async function openDataDirectory(path: string): Promise<DataDirectory> {
     await mkdir(keys, { recursive: true, mode: DIRECTORY_MODE })
     for (const directory of [root, keys]) await closeToOthers(directory)
     const release = await lockDirectory(root)
-    return { path: root, identityPath: join(keys, 'identity'), release }
+    return { path: root, identityPath: identityPath(root), release }
   } catch (cause) {
     if (cause instanceof HoldfastError) throw cause
     throw forbidden(root, cause)

@@ -53,13 +53,16 @@ export async function enterNetwork(
   }
 }
 
+const passing = ['PEER_UNREACHABLE', 'TIMEOUT', 'BUSY', 'NOT_AUTHORISED']
+
 function isWorthAnother(error: unknown): boolean {
   const code = codeOf(error)
   if (code === 'JOIN_REFUSED') {
     const { details } = error as HoldfastError
     return details.code === 'JOIN_REFUSED' && details.reason === 'too-many-attempts'
   }
-  return ['PEER_UNREACHABLE', 'TIMEOUT', 'BUSY', 'NOT_AUTHORISED'].includes(code ?? '')
+  // One that founds together with others speaks of joining only when it has done so.
+  return [...passing, 'PROTOCOL_UNKNOWN'].includes(code ?? '')
 }
 
 const inVain = (peer: PeerId, addresses: readonly string[], cause: unknown): HoldfastError =>

@@ -29,6 +29,12 @@ export interface NodeOptions {
    */
   readonly join?: string | ((signal: AbortSignal) => Promise<string | undefined>) | undefined
   /**
+   * The peers that make a network together, while their directories belong to none: multiaddrs that
+   * end in `/p2p/<peer>`, this peer's among them, the same for all. One of them makes it when all have
+   * been heard of, and the others join. Instead of `join`; needs `listen`.
+   */
+  readonly bootstrap?: { readonly expect: number; readonly peers: readonly string[] } | undefined
+  /**
    * Multiaddrs to listen at; port 0 takes any free one.
    * @default `/ip4/0.0.0.0/tcp/4801`, or the next port that is free
    */

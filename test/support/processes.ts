@@ -73,7 +73,7 @@ export class PeerProcess {
     this.child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'] })
     this.child.stdout?.on('data', text => (this.#output += String(text)))
     this.child.stderr?.on('data', text => (this.log += String(text)))
-    this.exited = once(this.child, 'exit').then(([code, signal]) => ({ code, signal }))
+    this.exited = once(this.child, 'close').then(([code, signal]) => ({ code, signal }))
     live.add(this)
     void this.exited.then(() => live.delete(this))
   }
@@ -82,7 +82,11 @@ export class PeerProcess {
   async ready(): Promise<Announcement> {
     const isUp = async (): Promise<boolean> => this.#output.includes('\n') || !this.isRunning
     await eventually(isUp, READY_MS, () => `${this.name} is not up: ${this.log}`)
-    if (!this.#output.includes('\n')) throw new Error(`${this.name} ended: ${this.log}`)
+    if (!this.#output.includes('\n')) {
+      // Only then all it said has arrived.
+      await this.exited
+      throw new Error(`${this.name} ended: ${this.log}`)
+    }
     this.announcement = JSON.parse(this.#output) as Announcement
     return this.announcement
   }

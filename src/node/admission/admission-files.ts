@@ -3,6 +3,7 @@
  *
  *     members     the signed records of the member table
  *     authority   the key of the network and its books; on the peer that made the network only
+ *     circle      the invite for, or of, those who found together, until all are in
  *     network     who the network is, and this peer's part in it; written last, so that it is there
  *                 only if everything else is
  *
@@ -17,6 +18,7 @@ import type { Disk, PeerId } from '../../base/environment.ts'
 import { codeOf, HoldfastError } from '../../base/errors.ts'
 import { withFile } from '../../storage/disk.ts'
 import { type AuthorityBooks, readBooks, writeBooks } from './authority-books.ts'
+import { CIRCLE_BYTES_MAX } from './circle-messages.ts'
 import { PUBLIC_KEY_BYTES, SEED_BYTES } from './ed25519.ts'
 import { NETWORK_KEY_BYTES } from './join-messages.ts'
 import { PEER_BYTES_MAX, RECORD_BYTES_MAX } from './member-record.ts'
@@ -104,6 +106,21 @@ export class AdmissionFiles {
     const writer = new BinaryWriter(FILE_BYTES_MAX)
     for (const record of records) writer.bytes(record)
     await this.#write('members', writer)
+  }
+
+  /** What is left of founding together: the invite that founders hand out and others join with. */
+  async readCircle(): Promise<string | undefined> {
+    const reader = await this.#read('circle')
+    const invite = reader?.string(CIRCLE_BYTES_MAX)
+    reader?.end()
+    return invite === '' ? undefined : invite
+  }
+
+  /** Empty when all are in. */
+  async writeCircle(invite: string): Promise<void> {
+    const writer = new BinaryWriter(CIRCLE_BYTES_MAX)
+    writer.string(invite)
+    await this.#write('circle', writer)
   }
 
   async #read(name: string): Promise<BinaryReader | undefined> {

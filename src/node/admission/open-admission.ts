@@ -1,13 +1,17 @@
 import { equals } from '../../base/bytes.ts'
 import type { Clock, PeerId } from '../../base/environment.ts'
 import { type AdmissionFiles, type AuthorityFile, type Credentials } from './admission-files.ts'
+import type { InviteEntry } from './authority-books.ts'
 import { CERTIFICATE_MS } from './authority.ts'
 import { SEED_BYTES, signerOf } from './ed25519.ts'
-import type { Invite } from './invite.ts'
+import { formatInvite, INVITE_ID_BYTES, INVITE_SECRET_BYTES, type Invite } from './invite.ts'
 import { NETWORK_KEY_BYTES, type Welcome } from './join-messages.ts'
 import { MemberBook } from './member-book.ts'
 import { signRecord } from './member-record.ts'
 import { trustIn } from './trust.ts'
+
+/** For how long those who found together may take to come in. */
+const CIRCLE_MS = 86_400_000
 
 /** Secret bytes nobody can foretell. */
 export type Secrets = (size: number) => Uint8Array
@@ -47,10 +51,22 @@ async function readAuthority(
   return file !== undefined && equals(signerOf(file.seed).publicKey, authority) ? file : undefined
 }
 
-/** Founds a network with this peer as its first member and the holder of its key. */
+interface Founding {
+  readonly self: PeerId
+  readonly zone: string
+  readonly clock: Clock
+  readonly secrets: Secrets
+  /** Those who found together with this peer, who reach it there. */
+  readonly circle?: { readonly uses: number; readonly addresses: readonly string[] }
+}
+
+/**
+ * Founds a network with this peer as its first member and the holder of its key; with a circle, an
+ * invite for its members is kept before the network is there.
+ */
 export async function foundNetwork(
   files: AdmissionFiles,
-  { self, zone, clock, secrets }: { self: PeerId; zone: string; clock: Clock; secrets: Secrets },
+  { self, zone, clock, secrets, circle }: Founding,
 ): Promise<Admitted> {
   const seed = secrets(SEED_BYTES)
   const signer = signerOf(seed)
@@ -68,7 +84,22 @@ export async function foundNetwork(
     trust.networkId,
     signer,
   )
-  const authority: AuthorityFile = { seed, books: { lastSerial: 1, invites: [] } }
+  const invites: InviteEntry[] = []
+  if (circle !== undefined) {
+    const { uses, addresses } = circle
+    const entry = {
+      id: secrets(INVITE_ID_BYTES),
+      secret: secrets(INVITE_SECRET_BYTES),
+      role: 'full',
+      uses,
+      zone: '',
+      expiresAtMs: Math.ceil((nowMs + CIRCLE_MS) / 1000) * 1000,
+    } as const
+    invites.push({ ...entry, usedBy: [] })
+    const invite = { ...entry, authority: signer.publicKey, host: self, addresses }
+    await files.writeCircle(formatInvite(invite))
+  }
+  const authority: AuthorityFile = { seed, books: { lastSerial: 1, invites } }
   const networkKey = secrets(NETWORK_KEY_BYTES)
   const credentials = { authority: signer.publicKey, holder: self, self, networkKey }
   // A newcomer that gave up may have left a table of another network.
