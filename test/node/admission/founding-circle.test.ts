@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import fc from 'fast-check'
+import { assert as check, property, string, uniqueArray } from 'fast-check'
 
 import { listName } from '../../../src/node/admission/circle-messages.ts'
 import {
@@ -80,8 +80,8 @@ test('a founder ends when all have the invite, or have had time enough', () => {
 })
 
 test('a list has the same name in any order, and another for any other', () => {
-  fc.assert(
-    fc.property(fc.uniqueArray(fc.string({ minLength: 1 }), { minLength: 2 }), names => {
+  check(
+    property(uniqueArray(string({ minLength: 1 }), { minLength: 2 }), names => {
       assert.equal(listName(names), listName(names.toReversed()))
       assert.notEqual(listName(names), listName(names.slice(1)))
     }),
