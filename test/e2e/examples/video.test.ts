@@ -14,6 +14,7 @@ const READY_MS = 60_000
 const PEERS = 4
 const PART_BYTES = 5 * 1_048_576 + 111
 const CHROMIUM = '/usr/bin/chromium'
+const FFMPEG = '/usr/bin/ffmpeg'
 
 const children = new Set<ChildProcess>()
 
@@ -142,7 +143,7 @@ describe('examples/video', () => {
     for (const share of shares.values()) assert.ok(share > 0.08 && share < 0.5, told.join())
   })
 
-  const skip = existsSync(CHROMIUM) ? false : 'needs chromium'
+  const skip = [CHROMIUM, FFMPEG].every(path => existsSync(path)) ? false : 'needs chromium and ffmpeg'
   test(
     'plays and seeks in a browser, from a peer that did not take the film',
     { skip },
@@ -150,7 +151,7 @@ describe('examples/video', () => {
       const path = join(scratchFolder(), 'clip.mp4')
       const source = 'testsrc=size=320x240:rate=10:duration=20'
       const encode = ['-f', 'lavfi', '-i', source, '-pix_fmt', 'yuv420p', '-movflags', 'faststart']
-      execFileSync('ffmpeg', ['-loglevel', 'error', ...encode, '-y', path])
+      execFileSync(FFMPEG, ['-loglevel', 'error', ...encode, '-y', path])
       await upload(urls[0] ?? '', 'clip.mp4', readFileSync(path))
       const browser = await chromium.launch({
         executablePath: CHROMIUM,
