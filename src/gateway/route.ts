@@ -84,6 +84,11 @@ export class Router {
     this.#routes = routes.map(route => ({ route, pattern: route.path.split('/') }))
   }
 
+  /** In their order. */
+  get routes(): readonly Route[] {
+    return this.#routes.map(({ route }) => route)
+  }
+
   /** `GET /healthz` and so on, of all routes in their order. */
   get names(): readonly string[] {
     return this.#routes.map(({ route: { method, path } }) => `${method} ${path}`)
