@@ -151,6 +151,15 @@ export class LocalCatalog implements Catalog {
     return this.#answer(type, asked, signal)
   }
 
+  async askGroup<Type extends GroupQuestion>(
+    _group: number,
+    type: Type,
+    asked: GroupQuestions[Type]['asked'],
+    { signal }: CatalogCall = {},
+  ): Promise<GroupQuestions[Type]['answer']> {
+    return this.#answer(type, asked, signal)
+  }
+
   async #apply(command: Command, signal: AbortSignal | undefined): Promise<Applied> {
     signal?.throwIfAborted()
     const bytes = proposalBytes(EPOCH, command)

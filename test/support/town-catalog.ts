@@ -121,6 +121,15 @@ export class TownCatalog implements Catalog {
     })
   }
 
+  askGroup<Type extends GroupQuestion>(
+    group: number,
+    type: Type,
+    asked: GroupQuestions[Type]['asked'],
+    call: CatalogCall = {},
+  ): Promise<GroupQuestions[Type]['answer']> {
+    return this.#call(call, () => this.#catalog.askGroup(group, type, asked))
+  }
+
   async #call<Result>({ signal }: CatalogCall, work: () => Promise<Result>): Promise<Result> {
     const { environment, faults } = this.#options
     const { timers } = environment

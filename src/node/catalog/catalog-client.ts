@@ -156,6 +156,21 @@ export class CatalogClient {
     return answered.value
   }
 
+  /** To a group wherever it is; a question that a split overtakes is refused, and may be asked again. */
+  async askGroup<Type extends GroupQuestion>(
+    group: number,
+    type: Type,
+    asked: GroupQuestions[Type]['asked'],
+    { deadlineMs = DEADLINE_MS, signal }: CatalogCall = {},
+  ): Promise<GroupQuestions[Type]['answer']> {
+    const shard = this.#options.book.shards.find(each => each.group === group)
+    if (shard === undefined) throw noQuorum(deadlineMs)
+    const options = { deadlineMs, signal, isStale: false }
+    const answered = await this.#askShard(shard, type, asked, options)
+    if (answered.type === 'refused') throw errorOf(answered.refusal)
+    return answered.value
+  }
+
   /** Forgets what it knows of groups that are no more. */
   keep(groups: ReadonlySet<number>): void {
     for (const group of this.#sessions.keys()) if (!groups.has(group)) this.#sessions.delete(group)

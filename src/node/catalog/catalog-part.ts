@@ -168,6 +168,7 @@ export class CatalogPart {
       onLed: listener => this.#listen(listener),
       proposeTo: (group, command, call) => client.proposeTo(group, command, call),
       askOf: (group, type, asked, call) => client.askOf(group, type, asked, call),
+      askGroup: (group, type, asked, call) => client.askGroup(group, type, asked, call),
     }
   }
 
@@ -219,6 +220,7 @@ export function noCatalog(self: PeerId): OpenCatalog {
     onLed: () => () => undefined,
     proposeTo: refuse,
     askOf: refuse,
+    askGroup: refuse,
   }
   return { catalog, ranges: { list: refuse, split: refuse, halve: refuse } }
 }

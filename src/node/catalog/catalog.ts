@@ -152,4 +152,11 @@ export interface Catalog {
     asked: GroupQuestions[Type]['asked'],
     options?: CatalogCall,
   ): Promise<GroupQuestions[Type]['answer']>
+  /** To whoever has the group, this peer or another. */
+  askGroup<Type extends GroupQuestion>(
+    group: number,
+    type: Type,
+    asked: GroupQuestions[Type]['asked'],
+    options?: CatalogCall,
+  ): Promise<GroupQuestions[Type]['answer']>
 }

@@ -10,7 +10,7 @@ import { listed } from './listed-segment.ts'
 
 /** What the catalog lists under one peer: looked at, and counted as a drain would move it. */
 export interface HeldOptions {
-  readonly catalog: Pick<Catalog, 'askOf' | 'groups'>
+  readonly catalog: Pick<Catalog, 'askGroup' | 'groups'>
   readonly views: () => readonly PeerView[]
 }
 
@@ -44,7 +44,7 @@ export async function heldFragments(
     do {
       const asked = { seat, after: row, limit: limit - fragments.length }
       const call = { deadlineMs: CALL_MS, signal }
-      const page = await catalog.askOf(group, 'segmentsOf', asked, call)
+      const page = await catalog.askGroup(group, 'segmentsOf', asked, call)
       fragments.push(...page.items.flatMap(placed => heldIn(placed, seat, peers)))
       row = page.next
       if (fragments.length >= limit) {
@@ -75,7 +75,7 @@ export async function drainPlan(
     do {
       const asked = { seat, after: row, limit: PAGE }
       const call = { deadlineMs: CALL_MS, signal }
-      const page = await catalog.askOf(group, 'segmentsOf', asked, call)
+      const page = await catalog.askGroup(group, 'segmentsOf', asked, call)
       for (const segment of page.items.map(listed)) {
         const free = alive.size - segment.seats.filter(each => alive.has(each)).length
         hasPlace &&= free > 0
