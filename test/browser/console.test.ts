@@ -215,6 +215,42 @@ describe('the console', { skip: noBrowser }, () => {
     await takeScreenshots(scene.page, 'peers-map')
   })
 
+  test('fragments are put to the proof, and losses imagined', async () => {
+    const { page } = scene
+    await show(page, '#/fragments/films/large.bin')
+    await page.waitForSelector('.holders li')
+    await page.locator('.matrix canvas').focus()
+    await page.keyboard.press('ArrowRight')
+    await page.click('text=Verify now')
+    await untilSays(page, '.simple', /cell \d+ right.*cell \d+ right/, SHOWN_MS)
+    for (const at of [0, 1, 2]) await page.locator('.holders input').nth(at).check()
+    await untilSays(page, '.notice', /If 3 peers went: .* cannot be read/, SHOWN_MS)
+    await page.click('text=All come back')
+    await page.locator('form >> text=Show').click()
+    await untilSays(page, 'form', /need \d+ cells .* of 1 segment/, SHOWN_MS)
+  })
+
+  test('a link that is shared is read by whoever has it', async () => {
+    const { page } = scene
+    await show(page, '#/object/films/large.bin')
+    await page.click('text=Share…')
+    await page.click('text=Make a link')
+    const url = (await page.locator('dialog .copy code').textContent()) ?? ''
+    await page.keyboard.press('Escape')
+    const { status, headers } = await fetch(url, { headers: { range: 'bytes=0-9' } })
+    assert.deepEqual([status, headers.get('content-length')], [206, '10'])
+  })
+
+  test('a drain is tried before it is done', async () => {
+    const { page } = scene
+    await show(page, `#/peers/${peerAt(scene, 3).id}`)
+    await page.click('text=Drain…')
+    await untilSays(page, 'dialog', /A dry run says: .*\d+ fragments? .*would move/, SHOWN_MS)
+    await assertAccessible(page)
+    await page.click('dialog >> text=Cancel')
+    await page.waitForSelector('dialog', { state: 'detached' })
+  })
+
   test('everything is done by the keyboard alone', async () => {
     const { page } = scene
     await show(page, '#/overview')

@@ -74,7 +74,7 @@ function Effect({ view, holder }: { view: MatrixView; holder: MatrixHolder }): V
   if (unreadable > 0) return <State tone="bad">{count(unreadable)} lost</State>
   return (
     <State tone={worst === 0 ? 'warn' : 'good'}>
-      {worst === 0 ? 'none to spare' : `${worst ?? 0} to spare`}
+      {worst === 0 ? 'none left' : `${worst ?? 0} to spare`}
     </State>
   )
 }
