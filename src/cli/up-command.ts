@@ -13,21 +13,8 @@ export function upCommand(command: Command, signal: AbortSignal): void {
   command
     .description('run a peer: return to its network, join one, or make one')
     .option('-d, --data <DIR>', 'where the peer keeps everything (default: ./holdfast-data)')
-    .option('-j, --join <TOKEN>', 'the invite to join with, if DIR belongs to no network yet')
-    .option('--join-file <FILE>', 'the file with the invite; waits until it is there')
-    .option(
-      '--founder <NAME>',
-      'who makes the network if there is no file yet: the peer of this name',
-    )
-    .option('--invite-file <FILE>', 'where who made the network keeps an invite for the others')
-    .option(
-      '--bootstrap-expect <N>',
-      'make a network together with the peers of the list, once all N are there',
-    )
-    .option(
-      '--bootstrap <ADDRESSES>',
-      'that list, the same for all: /ip4/HOST/tcp/PORT/p2p/PEER, … (`holdfast id` tells PEER)',
-    )
+  networkOptions(command)
+  command
     .option(
       '--listen <ADDRESS>',
       'where peers connect (default: 0.0.0.0:4801 or the next free port)',
@@ -85,6 +72,26 @@ export function upCommand(command: Command, signal: AbortSignal): void {
       const { config, json = false, ...told } = flags
       await up(gatherSettings(settingsOf(told), process.env, config), { isJson: json, signal })
     })
+}
+
+/** How a peer whose directory belongs to no network comes to one. */
+function networkOptions(command: Command): void {
+  command
+    .option('-j, --join <TOKEN>', 'the invite to join with, if DIR belongs to no network yet')
+    .option('--join-file <FILE>', 'the file with the invite; waits until it is there')
+    .option(
+      '--founder <NAME>',
+      'who makes the network if there is no file yet: the peer of this name',
+    )
+    .option('--invite-file <FILE>', 'where who made the network keeps an invite for the others')
+    .option(
+      '--bootstrap-expect <N>',
+      'make a network together with the peers of the list, once all N are there',
+    )
+    .option(
+      '--bootstrap <ADDRESSES>',
+      'that list, the same for all: /ip4/HOST/tcp/PORT/p2p/PEER, … (`holdfast id` tells PEER)',
+    )
 }
 
 /** Flags under the names that settings have everywhere. */

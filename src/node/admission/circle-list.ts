@@ -9,7 +9,7 @@ export interface CircleMember {
 }
 
 /** More would hardly be written down by hand. */
-export const CIRCLE_PEERS_MAX = 64
+const CIRCLE_PEERS_MAX = 64
 
 /**
  * The peers that a list of multiaddrs names, each ending in `/p2p/<peer>`; a peer may have several.

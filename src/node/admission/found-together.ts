@@ -62,7 +62,7 @@ class CircleRun {
   readonly #asking = new Set<PeerId>()
   readonly #named = new Set<PeerId>()
   #taken: string | undefined
-  #failure: unknown
+  #failure: Error | undefined
   isOver = false
 
   constructor(options: TogetherOptions) {
@@ -157,7 +157,7 @@ class CircleRun {
   }
 
   #fail(error: unknown): void {
-    this.#failure = error
+    this.#failure = error instanceof Error ? error : new Error(String(error))
     this.isOver = true
   }
 }

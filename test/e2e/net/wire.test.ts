@@ -51,12 +51,16 @@ const withPair = (body: (a: TestHost, b: TestHost) => Promise<void>): Promise<vo
 const ask = async (a: TestHost, b: TestHost, text: string): Promise<string> =>
   toUtf8(await a.host.request(b.host.self, 'echo', { body: fromUtf8(text), deadlineMs: 5_000 }))
 
-test('a wire is made by who has something prompt to say, and by nobody else', () =>
+test('a wire is made by who is answered something prompt, and by nobody else', () =>
   withPair(async (a, b) => {
     assert.equal(await ask(a, b, 'bulk and small talk'), 'bulk and small talk')
     assert.equal(wiresOf(a), 0)
-    const body = new Uint8Array()
-    await a.host.request(b.host.self, 'kv/1', { body, deadlineMs: 5_000 }).catch(() => undefined)
+    const prompt = { body: new Uint8Array(), deadlineMs: 5_000 }
+    // Whoever has nothing to say is asked over the connection that there is.
+    await a.host.request(b.host.self, 'kv/1', prompt).catch(() => undefined)
+    assert.equal(wiresOf(a), 0)
+    b.host.onRequest('kv/1', async (_from, body) => body)
+    await a.host.request(b.host.self, 'kv/1', prompt)
     await eventually('a wire', () => wiresOf(a) === 1 && wiresOf(b) === 1)
   }))
 
