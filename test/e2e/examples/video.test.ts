@@ -143,7 +143,9 @@ describe('examples/video', () => {
     for (const share of shares.values()) assert.ok(share > 0.08 && share < 0.5, told.join())
   })
 
-  const skip = [CHROMIUM, FFMPEG].every(path => existsSync(path)) ? false : 'needs chromium and ffmpeg'
+  const skip = [CHROMIUM, FFMPEG].every(path => existsSync(path))
+    ? false
+    : 'needs chromium and ffmpeg'
   test(
     'plays and seeks in a browser, from a peer that did not take the film',
     { skip },
