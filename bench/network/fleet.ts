@@ -21,6 +21,8 @@ export interface Fleet {
   cpuSeconds(): number
   /** Peak memory of each process, in MiB, this one first. */
   peakMiB(): readonly number[]
+  /** Ends the process of a peer at once. */
+  kill(peer: string): Promise<void>
   stop(): Promise<void>
 }
 
@@ -34,7 +36,7 @@ export async function startFleet(size: number): Promise<Fleet> {
   const stop = async (): Promise<void> => {
     await node.stop()
     for (const child of children) {
-      if (child.exitCode === null && child.signalCode === null) {
+      if (isRunning(child)) {
         child.kill('SIGKILL')
         await once(child, 'exit')
       }
@@ -42,13 +44,21 @@ export async function startFleet(size: number): Promise<Fleet> {
     rmSync(root, { recursive: true, force: true })
   }
   try {
-    for (const folder of folders) children.push(startPeer(folder, invite))
+    for (const [at, folder] of folders.entries())
+      children.push(startPeer(folder, nameOf(at), invite))
     await storesOn(node, size)
     return {
       node,
       children,
       folders,
       stop,
+      kill: async peer => {
+        const known = node.peers().find(each => each.peer === peer)
+        const child = children.find((_, at) => nameOf(at) === known?.name)
+        if (child === undefined) throw new Error(`${peer} is no process of its own`)
+        child.kill('SIGKILL')
+        await once(child, 'exit')
+      },
       cpuSeconds: () => cpuOf(children),
       peakMiB: () => peaks(children),
     }
@@ -58,10 +68,14 @@ export async function startFleet(size: number): Promise<Fleet> {
   }
 }
 
-function startPeer(data: string, invite: string): ChildProcess {
+const nameOf = (child: number): string => `child-${child}`
+
+function startPeer(data: string, name: string, invite: string): ChildProcess {
   const flags = [
     '--data',
     data,
+    '--name',
+    name,
     '--join',
     invite,
     '--listen',
@@ -96,7 +110,7 @@ async function storesOn(node: HoldfastNode, size: number): Promise<void> {
 function cpuOf(children: readonly ChildProcess[]): number {
   const { user, system } = process.cpuUsage()
   const own = (user + system) / 1e6
-  const others = children.map(({ pid }) => {
+  const others = children.filter(isRunning).map(({ pid }) => {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
     return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
   })
@@ -104,8 +118,11 @@ function cpuOf(children: readonly ChildProcess[]): number {
 }
 
 function peaks(children: readonly ChildProcess[]): readonly number[] {
-  return [process.pid, ...children.map(({ pid }) => pid)].map(pid => {
+  return [process.pid, ...children.filter(isRunning).map(({ pid }) => pid)].map(pid => {
     const [, kib = '0'] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
     return Math.round(Number(kib) / 1_024)
   })
 }
+
+const isRunning = ({ exitCode, signalCode }: ChildProcess): boolean =>
+  exitCode === null && signalCode === null
