@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { parseArgs } from 'node:util'
@@ -14,7 +13,7 @@ import { ask, randomFile, startStorage, succeed } from '../support/storage.ts'
  * Six peers as processes hold files as 4 + 2 fragments. Whichever two of them are killed, every file
  * comes back from every other peer, as it was, and no read takes a second longer than it did before;
  * what is stored meanwhile is there as well; when the two are back, so is every fragment. The same
- * while one peer stands still, and while all that one holds has rotted.
+ * while one peer stands still.
  *
  *     npm run test:pairs
  *     npm run test:pairs -- --all      # all fifteen
@@ -24,7 +23,6 @@ const { values } = parseArgs({
   strict: false,
 })
 const PEERS = 6
-const CELL_BYTES = 65_536
 const SIZES = [0, 4_096, 100_000, 1_000_000, 20_000_001]
 const VOTERS = 5
 const SLOWER_MS_MAX = 1_000
@@ -37,35 +35,6 @@ const SOME = [
 const ALL = Array.from({ length: PEERS }, (_, a) =>
   Array.from({ length: PEERS - a - 1 }, (_none, at) => [a, a + at + 1]),
 ).flat()
-
-interface Spot {
-  readonly path: string
-  readonly at: number
-  readonly byte: number
-}
-
-/** Flips a bit in every cell of every fragment file below a directory; returns what is wrong now. */
-function rot(data: string): readonly Spot[] {
-  const files = readdirSync(data, { recursive: true, withFileTypes: true })
-  return files
-    .filter(file => file.isFile() && /\/frag\/[0-9a-f]{2}$/.test(file.parentPath))
-    .flatMap(file => {
-      const path = join(file.parentPath, file.name)
-      const bytes = readFileSync(path)
-      const spots: Spot[] = []
-      for (let at = bytes.length - 1; at > 0; at -= CELL_BYTES) {
-        const byte = (bytes[at] as number) ^ 1
-        bytes[at] = byte
-        spots.push({ path, at, byte })
-      }
-      // The file is the same one, which the peer may have open.
-      writeFileSync(path, bytes, { flag: 'r+' })
-      return spots
-    })
-}
-
-const isMended = ({ path, at, byte }: Spot): boolean =>
-  !existsSync(path) || readFileSync(path)[at] !== byte
 
 describe('six peers that hold files', () => {
   let peers: PeerProcess[] = []
@@ -112,23 +81,6 @@ describe('six peers that hold files', () => {
     frozen?.kill('SIGCONT')
     await isWhole()
     context.diagnostic(`slowest by ${slowestMs} ms more`)
-  })
-
-  test('bear one whose fragments have rotted', async context => {
-    const rotten = peers[2] as PeerProcess
-    const spots = rot(rotten.data)
-    assert.ok(spots.length > 0, 'it holds something')
-    const slowestMs = await checkReads(peers)
-    // It reads all that it holds when it starts.
-    rotten.kill('SIGKILL')
-    await rotten.exited
-    peers[2] = await restarted(rotten)
-    const tookMs = await eventually(
-      async () => spots.every(isMended),
-      WHOLE_MS_MAX,
-      () => `${spots.filter(spot => !isMended(spot)).length} of ${spots.length} cells are rotten`,
-    )
-    context.diagnostic(`slowest by ${slowestMs} ms more; mended after ${Math.round(tookMs)} ms`)
   })
 
   /** Stores a file with one of them, and reads it from each. */

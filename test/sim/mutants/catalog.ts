@@ -11,6 +11,7 @@ import { groupMutants } from './group-mutants.ts'
 import { machineMutants } from './machine-mutants.ts'
 import { membershipMutants } from './membership-mutants.ts'
 import type { Mutant } from './mutant.ts'
+import { networkMutants } from './network-mutants.ts'
 import { raftMutants } from './raft-mutants.ts'
 import { upkeepMutants } from './upkeep-mutants.ts'
 import { walMutants } from './wal-mutants.ts'
@@ -33,4 +34,5 @@ export const mutants: readonly Mutant[] = [
   ...catalogGroupMutants,
   ...upkeepMutants,
   ...machineMutants,
+  ...networkMutants,
 ]
