@@ -232,8 +232,9 @@ test('the overview says in one sentence what may be lost, and what to do about i
   assert.equal(view.level, 'at risk')
   assert.match(view.sentence, /^All [\d,]+ objects are on one peer only: let another one join$/)
   assert.deepEqual([view.data.tolerance, view.groups.tolerance], [0, 0])
+  // Other tests of this process may hold up its loop, which the clock then says.
   assert.deepEqual(
-    view.attention.map(({ id }) => id),
+    view.attention.map(({ id }) => id).filter(id => !id.startsWith('clock ')),
     ['alone'],
   )
   assert.ok(view.capacity.usableFreeBytes > 0)
