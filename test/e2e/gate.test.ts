@@ -3,6 +3,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileS
 import { dirname, join } from 'node:path'
 import { before, describe, test } from 'node:test'
 
+import { sharedFiles } from '../shards/import-shard.ts'
 import { copyOfCheckout, root, run } from '../support/checkout.ts'
 
 const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
@@ -19,8 +20,12 @@ function commandOf(script: string, pattern: RegExp): string {
 const lint = commandOf('lint', /^oxlint /)
 const types = commandOf('typecheck', /^tsc$/)
 const coreTypes = commandOf('typecheck', /^tsc -p tsconfig\.cores\.json$/)
-/** Without the other tests that share its command. */
-const tidy = commandOf('test', /test\/tidy\.test\.ts/).replaceAll(/"[^"]*"/g, '')
+/** Without the other tests that share its processes. */
+const tidy = commandOf('test', /test\/shards\/\*\.test\.ts/).replaceAll(
+  /"[^"]*"/g,
+  'test/tidy.test.ts',
+)
+assert.ok(sharedFiles().includes('tidy.test.ts'), 'npm test runs test/tidy.test.ts')
 
 /** Each is planted alone, and each of its tools must fail and name it. */
 const defects = [

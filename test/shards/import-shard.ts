@@ -12,11 +12,14 @@ const apart = ['e2e', 'fleet', 'browser', 'shards']
 
 const root = join(import.meta.dirname, '..')
 
-/** Loads every `SHARDS`th test file from `index` on, and with it its tests. */
-export async function importShard(index: number): Promise<void> {
-  const files = globSync('**/*.test.ts', { cwd: root })
+/** The test files of all shards, as they lie in `test`. */
+export const sharedFiles = (): readonly string[] =>
+  globSync('**/*.test.ts', { cwd: root })
     .filter(file => !apart.includes(file.split(/[/\\]/)[0] ?? ''))
     .toSorted()
-  const own = files.filter((_, place) => place % SHARDS === index)
+
+/** Loads every `SHARDS`th test file from `index` on, and with it its tests. */
+export async function importShard(index: number): Promise<void> {
+  const own = sharedFiles().filter((_, place) => place % SHARDS === index)
   for (const file of own) await import(pathToFileURL(join(root, file)).href)
 }

@@ -9,9 +9,11 @@ import type { Account, Payment } from '../../../examples/payments/ledger.ts'
 import type { LoadReport } from '../../../examples/payments/load.ts'
 import { ServerProcess, stopAll } from '../../../examples/payments/processes.ts'
 import { root, scratchFolder } from '../../support/checkout.ts'
+import { eventually } from '../../support/processes.ts'
 
 const run = promisify(execFile)
 const STORY_MS = 150_000
+const KNOWN_MS = 20_000
 
 test('the example keeps its books in order while servers are killed, paused and cut off', async () => {
   const flags = ['--chaos', '--payments', '1200', '--seconds', '30', '--every-ms', '2000', '--json']
@@ -145,7 +147,9 @@ describe('a payment service of three servers', () => {
 
   test('and its client goes on at another server when one is gone', async () => {
     const client = new PaymentsClient({ servers: [url(2)] })
-    assert.equal((await client.learn()).length, 3)
+    // Each looks for the others now and then.
+    const knowsAll = async (): Promise<boolean> => (await client.learn()).length === 3
+    await eventually(knowsAll, KNOWN_MS, () => 'the servers do not know each other')
     await servers[2]?.kill()
     const { number } = await client.pay({ from: 'bob', to: 'ann', amount: 1 }, 'after')
     assert.ok(number > 0)
