@@ -1,5 +1,6 @@
 import { AssertionError } from '../../base/assert.ts'
 import { codeOf } from '../../base/errors.ts'
+import { groupUnknown } from './group-unknown.ts'
 import type { RaftGroup, SnapshotWish } from './raft-group.ts'
 import { sendSnapshot, type SendingOptions } from './snapshot-sender.ts'
 
@@ -44,9 +45,10 @@ export class SnapshotPosts {
   }
 
   async #sendHeld(group: number, wish: SnapshotWish): Promise<void> {
-    const held = await this.#options.groupOf(group)?.snapshot(wish.index)
-    // The replica has gone meanwhile, and its wish with it.
-    if (held === undefined) return
+    const replica = this.#options.groupOf(group)
+    // Gone meanwhile; one that is opened again must not take this for sent.
+    if (replica === undefined) throw groupUnknown(group)
+    const held = await replica.snapshot(wish.index)
     try {
       await sendSnapshot(this.#options, held, { group, ...wish })
     } finally {
